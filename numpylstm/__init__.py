@@ -1,0 +1,30 @@
+"""numpylstm: recurrent networks in pure NumPy that one can read, check, step through, and really use."""
+
+from . import losses
+from .checkpoint import ModelError, load
+from .gradcheck import GradcheckError, GradcheckReport, gradcheck
+from .layers import (
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    Activation,
+    Bidirectional,
+    ConcatHidden,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    GRUState,
+    Layer,
+    LSTMState,
+    Residual,
+    RNNState,
+    Sequential,
+    Stream,
+    pack_state,
+    unpack_state,
+)
+from .optimizers import SGD, Adam, Constant, Cosine, Exponential, Plateau, RMSprop, clip_norm, lbfgs
+from .training import History, evaluate, fit, objective, train_step
+
+__version__ = "0.1.0"

@@ -1,0 +1,132 @@
+"""Model files: one `.safetensors`, architecture in its metadata, nothing executed on loading.
+
+    net.save("model.safetensors")          net = numpylstm.load("model.safetensors")
+
+The file holds every parameter under its name (`0.W_h`), and one metadata entry `numpylstm` with the
+architecture as JSON. A checkpoint of a training run is the same file with the training state added to it
+(see `training.fit`), so it loads as a model as well.
+"""
+
+import json
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+
+from .files import atomic_write
+from .layers.base import LAYERS, Layer
+
+FORMAT = 1
+"""Version of the metadata; raised when an older reader could no longer read it rightly."""
+
+
+class ModelError(ValueError):
+    """A model file that cannot be read or written, in one sentence."""
+
+
+def build(config: Any, dtype: Any = None) -> Layer:
+    """The layer or network that `layer.config()` described, with parameters all zero.
+
+    Only classes of `LAYERS` are ever made, and only with the options that they list.
+
+    Raises:
+        ModelError: an unknown layer or option, or values that the layer refuses.
+    """
+    if not isinstance(config, dict) or not isinstance(config.get("layer"), str):
+        raise ModelError(f"expected the description of a layer, got {str(config)[:80]}")
+    cls = LAYERS.get(config["layer"])
+    if cls is None:
+        raise ModelError(f"expected a layer of {', '.join(sorted(LAYERS))}, got {config['layer'][:80]!r}")
+    options = {name: value for name, value in config.items() if name not in ("layer", "layers")}
+    unknown = set(options) - set(cls.options)
+    if unknown:
+        raise ModelError(f"{cls.__name__} has no option {', '.join(sorted(unknown))}")
+    inside = config.get("layers", [])
+    if not isinstance(inside, list):
+        raise ModelError(f"expected a list of layers in {cls.__name__}, got {type(inside).__name__}")
+    if dtype is not None:
+        options["dtype"] = dtype
+    init = options.pop("init", None)
+    try:
+        # Starting values would be drawn only to be overwritten: zeros cost nothing.
+        net = cls(*(build(layer) for layer in inside), **options, **({"init": "zeros"} if init else {}))
+    except (TypeError, ValueError, MemoryError, OverflowError, RecursionError) as error:
+        raise ModelError(f"cannot build {cls.__name__}: {error}") from error
+    if init:
+        net.init = init  # type: ignore[attr-defined]
+    return net
+
+
+def save(
+    net: Layer, path: str | PathLike[str], arrays: dict[str, np.ndarray] | None = None, extra: Any = None
+) -> None:
+    """Write a network, and optionally more arrays and JSON values beside it; see `Layer.save`.
+
+    Raises:
+        ModelError: a complex network, or one with a layer class that no other program could know.
+    """
+    from safetensors.numpy import save_file
+
+    for layer in _walk(net):
+        if LAYERS.get(type(layer).__name__) is not type(layer):
+            raise ModelError(f"{type(layer).__name__} is no layer of this package: a file could not bring it back")
+    if net.dtype.kind != "f":
+        raise ModelError(f"expected a network of real numbers to save, got {net.dtype}")
+    tensors = {name: param for name, param, _ in net.named_params()} | (arrays or {})
+    metadata = {"format": FORMAT, "dtype": net.dtype.name, "network": net.config(), "extra": extra}
+    with atomic_write(path) as temporary:
+        # The format's NumPy writer stores the memory of a transposed view under the view's shape.
+        save_file(
+            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+            temporary,
+            metadata={"numpylstm": json.dumps(metadata)},
+        )
+
+
+def load(path: str | PathLike[str]) -> Layer:
+    """Read a network from a model file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ModelError: it is no model file of this package, or its arrays do not fit its architecture.
+    """
+    return load_with_extra(path)[0]
+
+
+def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndarray], Any]:
+    """The network, the arrays that are none of its parameters, and the JSON values saved beside it."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(fspath(path), framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {fspath(path)}") from None
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{fspath(path)} cannot be read as a model file: {error}") from error
+    try:
+        described = json.loads(metadata["numpylstm"])
+        version, dtype, config = described["format"], described["dtype"], described["network"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise ModelError(f"{fspath(path)} is a safetensors file, but not of numpylstm") from None
+    if version != FORMAT:
+        raise ModelError(f"expected model format {FORMAT}, got {version}: the file is from another version")
+    if dtype not in ("float32", "float64"):
+        raise ModelError(f"expected a network of float32 or float64, got {str(dtype)[:80]}")
+    net = build(config, dtype)
+    for name, param, _ in net.named_params():
+        if name not in tensors:
+            raise ModelError(f"{fspath(path)} lacks the parameter {name}")
+        tensor = tensors.pop(name)
+        if tensor.shape != param.shape or tensor.dtype != param.dtype:
+            raise ModelError(
+                f"expected {name} of {param.dtype} {param.shape}, got {tensor.dtype} {tensor.shape} "
+                f"in {fspath(path)}"
+            )
+        param[...] = tensor
+    return net, tensors, described.get("extra")
+
+
+def _walk(layer: Layer) -> list[Layer]:
+    return [layer, *(inside for child in layer.layers for inside in _walk(child))]

@@ -1,0 +1,255 @@
+"""The command `numpylstm TASK VERB ...`.
+
+Every command takes --seed, --threads, --out, --quick and --json. Figures go to standard output, in words or
+as one line of JSON; progress and remarks go to standard error. Bad input ends with one plain line and exit
+code 2.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .tasks.run import finite, open_run, write_run
+
+Figures = dict[str, Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 if a check failed, 2 for bad input, 130 if interrupted."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    try:
+        if args.threads is not None:
+            from .threads import set_threads
+
+            if not set_threads(args.threads):
+                remark("--threads has no effect: this NumPy uses no OpenBLAS of its own")
+        figures, sentences = args.command(args)
+    except KeyboardInterrupt:
+        remark("interrupted")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except (ValueError, OSError, MemoryError) as error:
+        remark(f"numpylstm: {one_line(error)}")
+        return 2
+    if args.json:
+        print(json.dumps(finite(figures), default=float))
+    else:
+        print(sentences)
+    return 0 if figures.get("passed", True) else 1
+
+
+def remark(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+# ------------------------------------------------------------------------ the commands
+
+
+def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from . import plots
+    from .tasks import sine
+
+    folder = open_run(args.out or "runs/sine")
+    result = sine.run(args.recipe, args.seed, args.quick, progress=not args.json)
+    figures = result.figures
+    write_run(folder, result.net, result.history, {"task": "sine", "recipe": args.recipe, "seed": args.seed}, figures)
+    tone = (
+        f"{signed(figures['frequency_error_ppm'], 'ppm')} off in frequency, "
+        f"{signed(figures['amplitude_error_percent'], '%')} in amplitude"
+    )
+    free = len(result.truth) - sine.PRIMED
+    title = f"Free run of {free} samples after {sine.PRIMED} of priming: {tone}"
+    plots.save_figure(plots.sine(result.history, result.truth, result.free_run, sine.PRIMED, title), folder / "sine.png")
+    lines = [f"free run of {free} samples: {tone}"]
+    if "dev_mse" in figures:
+        lines = [
+            f"error on unseen windows: {figures['dev_mse']:.3e} (the noise alone is 4.0e-04)",
+            f"one batch of 128 windows, summed squared error after 120 updates: {figures['one_batch_sse']:.3f}",
+            *lines,
+            "the slip: the target lies two samples ahead, the free run writes it one sample ahead",
+        ]
+    return figures, "\n".join([*lines, *closing(result.history, folder, figures["seconds"])])
+
+
+def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from . import plots
+    from .tasks import filtering
+    from .tasks.run import MODEL
+
+    if (args.input is None) != (args.target is None):
+        raise ValueError("expected INPUT and TARGET, or neither for the built-in plucked string, got one file")
+    if args.input is None:
+        remark("no files given: learning to copy a built-in recording of a plucked string")
+        recording = filtering.built_in_recording()
+    else:
+        recording = filtering.load_recording(args.input, args.target)
+    folder = open_run(args.out or "runs/filter")
+    result = filtering.train(
+        recording,
+        cell=args.cell,
+        hidden_size=args.hidden_size,
+        residual=args.residual,
+        seed=args.seed,
+        quick=args.quick,
+        progress=not args.json,
+    )
+    config = {"task": "filter", "input": args.input, "target": args.target, "rate": result.rate, "cell": args.cell}
+    config |= {"hidden_size": args.hidden_size, "residual": args.residual, "seed": args.seed}
+    write_run(folder, result.net, result.history, config, result.figures)
+    filtering.save(result, folder / MODEL)
+    esr_db = result.figures["esr_db"]
+    plots.save_figure(
+        plots.filtering(result.history, result.target, result.output, result.rate, esr_db), folder / "filter.png"
+    )
+    held_out = len(result.target) / result.rate
+    lines = [
+        f"error-to-signal ratio on the last {held_out:.1f} s, which it was not trained on: "
+        f"{filtering.describe(esr_db)}",
+        f"speed: {result.figures['real_time_factor']:.1f} times real time",
+    ]
+    return result.figures, "\n".join([*lines, *closing(result.history, folder, result.figures["seconds"])])
+
+
+def filter_apply_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from .tasks import filtering
+
+    figures = filtering.apply(args.model, args.input, args.output)
+    lines = [f"wrote {args.output}: {figures['samples']} samples at {figures['rate']} Hz"]
+    if figures["clipped"]:
+        lines.append(f"{figures['clipped']} samples were beyond full scale and were clipped")
+    return figures, "\n".join(lines)
+
+
+def filter_eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from .tasks import filtering
+
+    figures = filtering.evaluate(args.model, args.input, args.target)
+    return figures, f"error-to-signal ratio: {filtering.describe(figures['esr_db'])}"
+
+
+def digits_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from . import plots
+    from .tasks import digits
+
+    data = digits.load_digits(args.data, args.seed)
+    folder = open_run(args.out or "runs/digits")
+    remark(f"{len(data.train_labels)} digits to train on, {len(data.test_labels)} held out: {data.source}")
+    result = digits.train(data, seed=args.seed, quick=args.quick, progress=not args.json)
+    figures = result.figures
+    config = {"task": "digits", "data": args.data, "source": data.source, "seed": args.seed}
+    write_run(folder, result.net, result.history, config, figures)
+    figure = plots.digits(
+        result.history, data.test_images, data.test_labels, result.guesses, figures["accuracy"]
+    )
+    plots.save_figure(figure, folder / "digits.png")
+    lines = [f"{100 * figures['accuracy']:.2f} % of {len(data.test_labels)} held-out digits right"]
+    return figures, "\n".join([*lines, *closing(result.history, folder, figures["seconds"])])
+
+
+def gradcheck_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from .tasks import gradients
+
+    rows = gradients.check_all(args.seed, args.quick)
+    figures = {
+        "max_error": gradients.worst(rows),
+        "passed": all(row.passed for row in rows),
+        "checks": len(rows),
+        "seed": args.seed,
+    }
+    table = gradients.table(rows)
+    if args.out:
+        from .files import write_json, write_text
+
+        folder = open_run(args.out)
+        write_text(folder / "gradcheck.txt", table + "\n")
+        write_json(folder / "gradcheck.json", finite(figures))
+    return figures, table
+
+
+def signed(value: float, unit: str) -> str:
+    return f"unmeasurable in {unit}" if math.isnan(value) else f"{value:+.3g} {unit}"
+
+
+def closing(history: Any, folder: Path, seconds: float) -> list[str]:
+    stopped = [history.stopped] if history.stopped else []
+    return [*stopped, f"{seconds:.1f} s; figures and model are in {folder}"]
+
+
+# ------------------------------------------------------------------------ the words it takes
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="numpylstm",
+        description="Recurrent networks in pure NumPy. `numpylstm sine` is the shortest way to see everything work.",
+    )
+    parser.add_argument("--version", action="version", version=f"numpylstm {__version__}")
+    tasks = parser.add_subparsers(title="tasks", metavar="TASK", required=True)
+
+    sine = add(tasks, "sine", sine_command, "learn a sine wave, then hold the tone running free")
+    sine.add_argument(
+        "--recipe",
+        choices=("default", "reference"),
+        default="default",
+        help="default: holds the tone; reference: a well-known notebook's setting, with its slip",
+    )
+
+    digits = add(tasks, "digits", digits_command, "recognise handwritten digits with an MLP")
+    digits.add_argument(
+        "--data", metavar="DIR", help="folder with MNIST's IDX files, gzip or not; default: scikit-learn's digits"
+    )
+
+    add(tasks, "gradcheck", gradcheck_command, "check every gradient of every layer against the complex step")
+
+    filters = tasks.add_parser("filter", help="learn what a box does to sound, from before and after")
+    verbs = filters.add_subparsers(title="verbs", metavar="VERB", required=True)
+    train = add(verbs, "train", filter_train_command, "learn the map from INPUT to TARGET")
+    train.add_argument("input", metavar="INPUT", nargs="?", help="recording before the box (WAV or FLAC)")
+    train.add_argument("target", metavar="TARGET", nargs="?", help="the same recording after it")
+    train.add_argument("--cell", choices=("lstm", "gru"), default="lstm", help="recurrent layer (default: lstm)")
+    train.add_argument("--hidden-size", type=int, default=24, metavar="N", help="its units (default: 24)")
+    train.add_argument(
+        "--residual",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="learn only the difference between TARGET and INPUT (default: yes)",
+    )
+    apply = add(verbs, "apply", filter_apply_command, "run a file through a trained model")
+    apply.add_argument("model", metavar="MODEL", help="run folder or model file")
+    apply.add_argument("input", metavar="INPUT", help="recording to run through it")
+    apply.add_argument("output", metavar="OUTPUT", help="file to write, of the same length and rate")
+    evaluate = add(verbs, "eval", filter_eval_command, "measure a model on a pair of recordings")
+    evaluate.add_argument("model", metavar="MODEL", help="run folder or model file")
+    evaluate.add_argument("input", metavar="INPUT", help="recording before the box")
+    evaluate.add_argument("target", metavar="TARGET", help="the same recording after it")
+    return parser
+
+
+def add(group: Any, name: str, command: Callable[..., tuple[Figures, str]], text: str) -> argparse.ArgumentParser:
+    """A command with the options that all of them share."""
+    parser: argparse.ArgumentParser = group.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the matrix products")
+    parser.add_argument("--out", metavar="DIR", help=f"folder for figures and model (default: runs/{name})")
+    parser.add_argument("--quick", action="store_true", help="a short form that only shows that everything runs")
+    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON, nothing else")
+    return parser
+
+
+def natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text}")
+    return value

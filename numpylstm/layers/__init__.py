@@ -1,0 +1,33 @@
+"""The layers: one file each, forward directly above its backward."""
+
+from .base import LAYERS, Layer, Stream
+from .containers import Bidirectional, ConcatHidden, Residual, Sequential
+from .dense import MLP, Activation, Dense
+from .dropout import Dropout, GaussianNoise
+from .gru import GRU, GRUState
+from .lstm import LSTM, LSTMState
+from .rnn import RNN, RNNState
+from .state import pack_state, unpack_state
+
+__all__ = [
+    "GRU",
+    "LAYERS",
+    "LSTM",
+    "MLP",
+    "RNN",
+    "Activation",
+    "Bidirectional",
+    "ConcatHidden",
+    "Dense",
+    "Dropout",
+    "GRUState",
+    "GaussianNoise",
+    "LSTMState",
+    "Layer",
+    "RNNState",
+    "Residual",
+    "Sequential",
+    "Stream",
+    "pack_state",
+    "unpack_state",
+]

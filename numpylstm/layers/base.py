@@ -1,0 +1,276 @@
+"""What every layer promises, and the checks at its door.
+
+    y, state, cache = layer.forward(x, state=None, lengths=None, training=False, rng=None)
+    dx, dstate      = layer.backward(dy, cache, dstate=None)        # adds into layer.grads
+
+Sequences are time first, `x (T, B, D)`: `x[t]` is one time step. What goes from one call to the next is
+a value that is passed, never an attribute: `state` is what the layer remembers at the end of a sequence
+and takes back at the start of the next piece, `cache` is what its backward needs. `dstate` is the
+gradient of the loss by the final state on the way in, by the initial state on the way out.
+
+`lengths (B,)` says how many steps of each sequence are real. A padded step, beyond `lengths[b]`, holds
+the state, yields 0 in `y` and no gradient.
+"""
+
+import copy
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..parameters import Shapes, size_of, views
+from .checks import check_array, check_lengths, compute_dtype, mask_steps, real_steps
+from .state import check_state, map_state
+
+LAYERS: dict[str, type["Layer"]] = {}
+"""Every layer class by its name: what a model file may ask for."""
+
+PREDICT_BLOCK = 1024
+"""Time steps `predict` computes at once; only this much history exists at any moment."""
+
+
+class Layer:
+    """Base of all layers: parameters in one flat vector, copies, prediction, streaming.
+
+    Attributes:
+        theta, grad: (n,) all parameters, all gradients. In a network they are views into the network's.
+        params, grads: the same numbers by name and shape.
+        layers: the layers inside, for a container.
+        options: names of the constructor's arguments, kept as attributes, that describe the layer.
+        causal: whether y[t] depends on x[:t + 1] alone, so that a sequence may come in pieces.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    causal: bool = True
+
+    theta: np.ndarray
+    grad: np.ndarray
+    params: dict[str, np.ndarray]
+    grads: dict[str, np.ndarray]
+    _owned: bool  # whether a container holds this layer's parameters
+
+    def __init_subclass__(cls) -> None:
+        # The first class of a name keeps it: a subclass made in a lesson must not shadow the original.
+        LAYERS.setdefault(cls.__name__, cls)
+
+    def __init__(self, shapes: Shapes, dtype: Any, layers: tuple["Layer", ...] = ()) -> None:
+        dtype = np.dtype(dtype)
+        if dtype.kind not in "fc":
+            raise ValueError(f"expected a floating or complex dtype, got {dtype}")
+        for layer in layers:
+            if layer._owned:
+                raise ValueError(f"{layer!r} already belongs to a network: hand in layer.copy()")
+            layer._owned = True  # at once, so that the same layer twice in a row is refused as well
+        self._owned = False
+        self._shapes = dict(shapes)
+        self.layers = layers
+        theta = np.zeros(size_of(shapes) + sum(layer.theta.size for layer in layers), dtype)
+        if layers:
+            theta[size_of(shapes) :] = np.concatenate([layer.theta for layer in layers])
+        self._place(theta, np.zeros_like(theta))
+
+    # ---------------------------------------------------------------- to be written by each layer
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, Any, Any]:
+        """Output, final state and cache of a sequence; see the module's text for the contract."""
+        raise NotImplementedError
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, Any]:
+        """Gradients by x and by the initial state; adds those by the parameters into `grads`."""
+        raise NotImplementedError
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw new starting values for all parameters."""
+        for layer in self.layers:
+            layer.initialize(rng)
+
+    def initial_state(self, batch: int) -> Any:
+        """The zero state of a batch; `()` for a layer that remembers nothing."""
+        return ()
+
+    # ---------------------------------------------------------------- parameters
+
+    def _place(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        """Let this layer and those inside live in the given vectors; their values stay what they are there."""
+        self.theta, self.grad = theta, grad
+        own = size_of(self._shapes)
+        self.params = views(theta[:own], self._shapes)
+        self.grads = views(grad[:own], self._shapes)
+        start = own
+        for layer in self.layers:
+            stop = start + layer.theta.size
+            layer._place(theta[start:stop], grad[start:stop])
+            start = stop
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.theta.dtype
+
+    def zero_grads(self) -> None:
+        self.grad[...] = 0
+
+    def named_params(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """(name, parameter, gradient) of this layer and all inside; `0.W_h` is W_h of the first layer."""
+        for name in self.params:
+            yield name, self.params[name], self.grads[name]
+        for index, layer in enumerate(self.layers):
+            for name, param, grad in layer.named_params():
+                yield f"{index}.{name}", param, grad
+
+    # ---------------------------------------------------------------- copies and descriptions
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Views are not copied as views, so they are left out and made anew in __setstate__.
+        return {k: v for k, v in self.__dict__.items() if k not in ("params", "grads")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._place(self.theta, self.grad)
+
+    def copy(self) -> Self:
+        """A copy that shares nothing with the original and belongs to no network."""
+        other = copy.deepcopy(self)
+        other._owned = False
+        return other
+
+    def astype(self, dtype: Any) -> Self:
+        """A copy with its parameters in another dtype; complex128 is what the complex-step check runs."""
+        other = self.copy()
+        other._place(self.theta.astype(dtype), np.zeros(self.theta.size, dtype))
+        return other
+
+    def config(self) -> dict[str, Any]:
+        """The architecture as plain values, enough to build the layer again; see `build`."""
+        config: dict[str, Any] = {"layer": type(self).__name__}
+        config |= {name: getattr(self, name) for name in self.options}
+        if self.layers:
+            config["layers"] = [layer.config() for layer in self.layers]
+        return config
+
+    def __repr__(self) -> str:
+        inside = [repr(layer) for layer in self.layers]
+        return f"{type(self).__name__}({', '.join(inside + [f'{n}={getattr(self, n)!r}' for n in self.options])})"
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write architecture and parameters to one `.safetensors` file; see `numpylstm.load`."""
+        from ..checkpoint import save
+
+        save(self, path)
+
+    # ---------------------------------------------------------------- prediction
+
+    def predict(
+        self, x: np.ndarray, state: Any = None, lengths: Any = None, batch_size: int | None = None
+    ) -> np.ndarray:
+        """The output for x, keeping nothing for a backward pass.
+
+        Args:
+            x: (T, B, D), or (B, D) for layers without time.
+            state: initial state of the whole batch, zeros if None.
+            lengths: (B,) real steps of each sequence, or None.
+            batch_size: how many sequences to compute at a time. It bounds the memory and does not
+                change the result: the state of each sequence starts from `state` whatever its batch.
+
+        Returns:
+            y: (T, B, H), or (B, H).
+        """
+        x = np.asarray(x)
+        axis = 1 if x.ndim == 3 else 0
+        batch = x.shape[axis] if x.ndim else 0
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
+        if lengths is not None:
+            lengths = check_lengths(lengths, x)
+        if state is not None:
+            state = check_state(state, self.initial_state(batch))
+        if batch_size is None or batch <= batch_size:
+            return self._predict_batch(x, state, lengths)
+        pieces = []
+        for start in range(0, batch, batch_size):
+            part = slice(start, start + batch_size)
+            pieces.append(
+                self._predict_batch(
+                    x[:, part] if axis else x[part],
+                    None if state is None else map_state(lambda s, part=part: s[part], state),
+                    None if lengths is None else lengths[part],
+                )
+            )
+        return np.concatenate(pieces, axis=axis)
+
+    def _predict_batch(self, x: np.ndarray, state: Any, lengths: np.ndarray | None) -> np.ndarray:
+        if x.ndim < 3 or not self.causal or len(x) <= PREDICT_BLOCK:
+            return self.forward(x, state, lengths)[0]
+        pieces = []
+        for start in range(0, len(x), PREDICT_BLOCK):
+            block = x[start : start + PREDICT_BLOCK]
+            rest = None if lengths is None else np.clip(lengths - start, 0, len(block))
+            y, state, _ = self.forward(block, state, rest)
+            pieces.append(y)
+        return np.concatenate(pieces)
+
+    def stream(self, batch: int = 1) -> "Stream":
+        """A stream that carries the state from block to block; any split gives the same result."""
+        return Stream(self, batch)
+
+
+class Stream:
+    """Runs a layer over a sequence that comes in blocks.
+
+    Attributes:
+        state: what the layer remembers between two blocks.
+    """
+
+    def __init__(self, layer: Layer, batch: int = 1) -> None:
+        if not layer.causal:
+            raise ValueError(f"{type(layer).__name__} needs the whole sequence at once and cannot stream")
+        self.layer, self.batch = layer, batch
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: start from the zero state."""
+        self.state = self.layer.initial_state(self.batch)
+
+    def process(self, block: np.ndarray) -> np.ndarray:
+        """The next block (n, B, D) -> (n, B, H). A plain signal (n,) is taken as (n, 1, 1) and returned as (n,)."""
+        block = np.asarray(block)
+        signal = block.ndim == 1
+        if signal:
+            block = block[:, None, None]
+        if block.ndim != 3 or block.shape[1] != self.batch:
+            raise ValueError(f"expected a block of shape (n, {self.batch}, D), got {block.shape}")
+        y, self.state, _ = self.layer.forward(block, self.state)
+        return y[:, 0, 0] if signal and y.shape[2] == 1 else y
+
+
+class StatelessLayer(Layer):
+    """Base of layers that treat every time step alike and remember nothing.
+
+    They take `(B, D)` as well as `(T, B, D)`, so that the same Dense serves a sequence and an MLP.
+    """
+
+    def _check(self, x: np.ndarray, lengths: Any, size: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """The input in the layer's precision, zero at padded steps, and the mask (T, B, 1) of real steps."""
+        x = check_array("x", x)
+        expected = f"(T, B, {size or 'D'}) or (B, {size or 'D'})"
+        if x.ndim < 2 or (size is not None and x.shape[-1] != size):
+            raise ValueError(f"expected x of shape {expected}, got {x.shape}")
+        x = x.astype(compute_dtype(self.dtype, x), copy=False)
+        if lengths is None:
+            return x, None
+        real = real_steps(check_lengths(lengths, x), len(x))[:, :, None]
+        return np.where(real, x, np.zeros_like(x)), real
+
+    def _check_dy(self, dy: np.ndarray, shape: tuple[int, ...], real: np.ndarray | None) -> np.ndarray:
+        dy = check_array("dy", dy)
+        if dy.shape != shape:
+            raise ValueError(f"expected dy of shape {shape}, got {dy.shape}")
+        dy = dy.astype(compute_dtype(self.dtype, dy), copy=False)
+        return mask_steps(dy, real)

@@ -1,0 +1,245 @@
+"""Layers made of layers: Sequential, Bidirectional, Residual, ConcatHidden.
+
+A container's parameters are one flat vector, and those of the layers inside are views into it. Its state
+and cache are tuples with one entry for each layer inside.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .base import Layer
+from .checks import check_array, check_lengths, mask_steps, real_steps
+from .state import check_state
+
+
+class Container(Layer):
+    """Base of containers: the layers inside in one vector, in one precision, seeded one after the other."""
+
+    def __init__(
+        self, layers: tuple[Any, ...], dtype: Any = None, seed: int | np.random.Generator | None = None
+    ) -> None:
+        if len(layers) == 1 and isinstance(layers[0], list | tuple):
+            layers = tuple(layers[0])
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise ValueError(f"expected layers, got {type(layer).__name__} {layer!r}")
+        if not layers:
+            raise ValueError("expected at least one layer, got none")
+        if dtype is None:
+            # Layers without parameters have no say: a Dropout must not turn a float32 network to float64.
+            own = [layer.dtype for layer in layers if layer.theta.size] or [layers[0].dtype]
+            dtype = np.result_type(*own)
+        super().__init__({}, dtype, layers)
+        self.causal = all(layer.causal for layer in layers)
+        if seed is not None:
+            self.initialize(np.random.default_rng(seed))
+
+    def initial_state(self, batch: int) -> tuple[Any, ...]:
+        return tuple(layer.initial_state(batch) for layer in self.layers)
+
+    def _check_state(self, state: Any, x: np.ndarray, name: str = "state") -> tuple[Any, ...]:
+        """The state as a tuple with one entry for each layer; what is in it the layers check themselves."""
+        if state is None:
+            return (None,) * len(self.layers)
+        if not isinstance(state, tuple | list) or len(state) != len(self.layers):
+            return check_state(state, self.initial_state(x.shape[1] if x.ndim == 3 else len(x)), name)
+        return tuple(state)
+
+
+class Sequential(Container):
+    """Layers one after the other: the output of each is the input of the next.
+
+    Args:
+        layers: the layers, in order. They become part of this network.
+        dtype: precision of the whole network; the layers' own if None.
+        seed: whole number or Generator that draws all starting values anew; None keeps the layers' own.
+
+    Attributes:
+        theta, grad: (n,) all parameters, all gradients; every layer's are views into them.
+    """
+
+    def __init__(
+        self, *layers: Layer, dtype: Any = None, seed: int | np.random.Generator | None = None
+    ) -> None:
+        super().__init__(layers, dtype, seed)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], list[Any]]:
+        """x -> y of the last layer, the states of all layers, and their caches."""
+        states, caches = [], []
+        y = check_array("x", x)
+        for layer, layer_state in zip(self.layers, self._check_state(state, y), strict=True):
+            y, layer_state, cache = layer.forward(y, layer_state, lengths, training, rng)
+            states.append(layer_state)
+            caches.append(cache)
+        return y, tuple(states), caches
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """dy -> dx and the gradients by all initial states; adds into `grad`."""
+        dx = check_array("dy", dy)
+        dstates = list(self._check_state(dstate, dx, "dstate"))
+        for index in reversed(range(len(self.layers))):
+            dx, dstates[index] = self.layers[index].backward(dx, cache[index], dstates[index])
+        return dx, tuple(dstates)
+
+
+class ConcatHidden(Container):
+    """A stack of layers whose outputs all stand side by side: y = [y_1, y_2, ..., y_n], each fed by the last.
+
+    What a following MLP sees is every level of the stack at once (Graves 2013, section 2, "skip
+    connections" to the output).
+    """
+
+    def __init__(self, *layers: Any, dtype: Any = None, seed: int | np.random.Generator | None = None) -> None:
+        super().__init__(layers, dtype, seed)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], tuple[list[Any], list[int]]]:
+        """x (T, B, D) -> y (T, B, H_1 + ... + H_n)."""
+        states, caches, outputs = [], [], []
+        y = check_array("x", x)
+        for layer, layer_state in zip(self.layers, self._check_state(state, y), strict=True):
+            y, layer_state, cache = layer.forward(y, layer_state, lengths, training, rng)
+            states.append(layer_state)
+            caches.append(cache)
+            outputs.append(y)
+        sizes = [output.shape[-1] for output in outputs]
+        return np.concatenate(outputs, axis=-1), tuple(states), (caches, sizes)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        caches, sizes = cache
+        dy = check_array("dy", dy)
+        if dy.shape[-1:] != (sum(sizes),):
+            raise ValueError(f"expected dy of shape (..., {sum(sizes)}), got {dy.shape}")
+        pieces = np.split(dy, np.cumsum(sizes)[:-1], axis=-1)
+        dstates = list(self._check_state(dstate, dy, "dstate"))
+        dx: Any = 0  # nothing comes from above the last layer
+        for index in reversed(range(len(self.layers))):
+            dx, dstates[index] = self.layers[index].backward(pieces[index] + dx, caches[index], dstates[index])
+        return dx, tuple(dstates)
+
+
+class Residual(Container):
+    """y = x + layer(x): the layer learns only what has to change. Its output is as wide as its input."""
+
+    def __init__(
+        self, layer: Layer, *, dtype: Any = None, seed: int | np.random.Generator | None = None
+    ) -> None:
+        super().__init__((layer,), dtype, seed)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], Any]:
+        x = check_array("x", x)
+        y, state, cache = self.layers[0].forward(x, self._check_state(state, x)[0], lengths, training, rng)
+        if y.shape != x.shape:
+            raise ValueError(f"expected a layer whose output is as wide as its input {x.shape}, got {y.shape}")
+        real = None if lengths is None else real_steps(check_lengths(lengths, x), len(x))[:, :, None]
+        return y + mask_steps(x, real).astype(y.dtype, copy=False), (state,), (cache, real)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        inner, real = cache
+        dy = check_array("dy", dy)
+        dx, dstate = self.layers[0].backward(dy, inner, self._check_state(dstate, dy, "dstate")[0])
+        return dx + mask_steps(dy, real).astype(dx.dtype, copy=False), (dstate,)
+
+
+class Bidirectional(Container):
+    """One layer reads the sequence forwards, another backwards (Schuster & Paliwal 1997).
+
+    Args:
+        forward_layer, backward_layer: two layers of the same input size.
+        merge: "concat" (side by side), "sum" or "mean" of the two outputs.
+
+    With lengths, each sequence is turned round within its own length, so padding stays at the end. The
+    state is (state of the forward layer after the last step, state of the backward layer after the first).
+    """
+
+    options = ("merge",)
+
+    def __init__(
+        self,
+        forward_layer: Layer,
+        backward_layer: Layer,
+        *,
+        merge: str = "concat",
+        dtype: Any = None,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        if merge not in ("concat", "sum", "mean"):
+            raise ValueError(f"expected merge 'concat', 'sum' or 'mean', got {merge!r}")
+        self.merge = merge
+        super().__init__((forward_layer, backward_layer), dtype, seed)
+        self.causal = False  # the first output depends on the last input
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], Any]:
+        """x (T, B, D) -> y (T, B, 2H), or (T, B, H) for a sum or mean."""
+        x = check_array("x", x)
+        if x.ndim != 3:
+            raise ValueError(f"expected x of shape (T, B, D), got {x.shape}")
+        if lengths is not None:
+            lengths = check_lengths(lengths, x)
+        state = self._check_state(state, x)
+        there, back = self.layers
+        y_there, state_there, cache_there = there.forward(x, state[0], lengths, training, rng)
+        y_back, state_back, cache_back = back.forward(reverse(x, lengths), state[1], lengths, training, rng)
+        y_back = reverse(y_back, lengths)
+        if self.merge == "concat":
+            y = np.concatenate([y_there, y_back], axis=2)
+        elif y_there.shape != y_back.shape:
+            raise ValueError(f"expected two outputs of one shape to merge, got {y_there.shape}, {y_back.shape}")
+        else:
+            y = (y_there + y_back) * (0.5 if self.merge == "mean" else 1)
+        return y, (state_there, state_back), (cache_there, cache_back, y_there.shape[2], y.shape, lengths)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        cache_there, cache_back, width, shape, lengths = cache
+        dy = check_array("dy", dy)
+        if dy.shape != shape:
+            raise ValueError(f"expected dy of shape {shape}, got {dy.shape}")
+        dstate = self._check_state(dstate, dy, "dstate")
+        if self.merge == "concat":
+            dy_there, dy_back = dy[:, :, :width], dy[:, :, width:]
+        else:
+            dy_there = dy_back = dy * (0.5 if self.merge == "mean" else 1)
+        there, back = self.layers
+        dx_there, dstate_there = there.backward(dy_there, cache_there, dstate[0])
+        dx_back, dstate_back = back.backward(reverse(dy_back, lengths), cache_back, dstate[1])
+        return dx_there + reverse(dx_back, lengths), (dstate_there, dstate_back)
+
+
+def reverse(x: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """x (T, B, D) backwards in time, each sequence within its own length; padding stays where it is.
+
+    Its own inverse, and its own transpose: so it also carries gradients back.
+    """
+    if lengths is None:
+        return x[::-1]
+    steps = np.arange(len(x))[:, None]
+    index = np.where(steps < lengths, lengths - 1 - steps, steps)
+    return np.take_along_axis(x, index[:, :, None], axis=0)

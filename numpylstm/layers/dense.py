@@ -1,0 +1,162 @@
+"""Fully connected layer, the activation layer, and the MLP made of them.
+
+    y = act(a),  a = W x + b                da = dy act'(a), written from the output y
+                                            dW = sum da x^T,  db = sum da,  dx = W^T da
+
+Both treat the last axis as features and every other axis alike, so they serve a sequence (T, B, D) as
+well as a batch (B, D).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..activations import get_activation
+from .base import StatelessLayer
+from .checks import check_size, mask_steps
+from .containers import Sequential
+from .dropout import Dropout
+from .initialization import check_init, glorot, pytorch_uniform
+from .products import sum_outer
+
+
+class DenseCache(NamedTuple):
+    x: np.ndarray
+    y: np.ndarray
+    real: np.ndarray | None  # (T, B, 1) booleans: steps that are no padding
+
+
+class Dense(StatelessLayer):
+    """y = act(W x + b), x (..., B, D) -> y (..., B, O).
+
+    Args:
+        input_size, output_size: D, O.
+        bias: whether there is a bias b.
+        activation: "sigmoid", "tanh", "relu", "softmax", or None for none.
+        init: "default" (Glorot), "pytorch" (uniform ±1/sqrt(D)) or "zeros".
+        seed: whole number or Generator for the starting values; None draws fresh ones.
+
+    Attributes:
+        params: "W" (O, D), "b" (O,).
+    """
+
+    options = ("input_size", "output_size", "bias", "activation", "init")
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        *,
+        bias: bool = True,
+        activation: str | None = None,
+        init: str = "default",
+        dtype: Any = float,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self.input_size = check_size("input_size", input_size)
+        self.output_size = check_size("output_size", output_size)
+        get_activation(activation)
+        self.bias, self.activation, self.init = bool(bias), activation, check_init(init)
+        shapes: dict[str, tuple[int, ...]] = {"W": (self.output_size, self.input_size)}
+        if bias:
+            shapes["b"] = (self.output_size,)
+        super().__init__(shapes, dtype)
+        self.initialize(np.random.default_rng(seed))
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Glorot weights and zero biases, or with `init="pytorch"` all uniform within ±1/sqrt(D)."""
+        if self.init == "pytorch":
+            self.theta[...] = pytorch_uniform(rng, self.theta.shape, self.input_size)
+        elif self.init == "default":
+            self.theta[...] = 0
+            self.params["W"][...] = glorot(rng, self.output_size, self.input_size)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[()], DenseCache]:
+        """x (..., B, D) -> y (..., B, O)."""
+        x, real = self._check(x, lengths, self.input_size)
+        # On the transpose: sequences lie as (T, features, B) between the layers, and so they stay.
+        a = np.matmul(self.params["W"], x.swapaxes(-1, -2)).swapaxes(-1, -2)
+        if self.bias:
+            a += self.params["b"]
+        y = mask_steps(get_activation(self.activation).forward(a), real)
+        return y, (), DenseCache(x, y, real)
+
+    def backward(self, dy: np.ndarray, cache: DenseCache, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
+        """dy (..., B, O) -> dx (..., B, D); adds into `grads`."""
+        x, y, real = cache
+        dy = self._check_dy(dy, y.shape, real)
+        da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
+        batch = x.shape[-2]
+        self.grads["W"] += sum_outer(
+            da.reshape(-1, self.output_size, batch), x.swapaxes(-1, -2).reshape(-1, self.input_size, batch)
+        )
+        if self.bias:
+            self.grads["b"] += da.sum(axis=(*range(da.ndim - 2), -1))
+        return np.matmul(self.params["W"].T, da).swapaxes(-1, -2), ()
+
+
+class Activation(StatelessLayer):
+    """y = act(x) for "sigmoid", "tanh", "relu" or "softmax" (over the last axis)."""
+
+    options = ("name",)
+
+    def __init__(self, name: str, *, dtype: Any = float) -> None:
+        get_activation(name)
+        self.name = name
+        super().__init__({}, dtype)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[()], tuple[np.ndarray, np.ndarray | None]]:
+        x, real = self._check(x, lengths, None)
+        y = mask_steps(get_activation(self.name).forward(x), real)
+        return y, (), (y, real)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
+        y, real = cache
+        dy = self._check_dy(dy, y.shape, real)
+        return get_activation(self.name).backward(y, dy), ()
+
+
+def MLP(
+    *sizes: int,
+    activation: str = "relu",
+    output_activation: str | None = None,
+    dropout: float = 0.0,
+    init: str = "default",
+    dtype: Any = float,
+    seed: int | np.random.Generator | None = None,
+) -> Sequential:
+    """A multi-layer perceptron in one line: `MLP(784, 512, 10, activation="relu")`.
+
+    Args:
+        sizes: input size, hidden sizes, output size.
+        activation, output_activation: of the hidden layers and of the last one.
+        dropout: share of each hidden layer's outputs dropped in training.
+        init, dtype, seed: as for Dense.
+
+    Returns:
+        A Sequential of Dense layers, with Dropout between them if asked for.
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"expected an input size and an output size at least, got {sizes}")
+    layers: list[Any] = []
+    for index, (input_size, output_size) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        last = index == len(sizes) - 2
+        act = output_activation if last else activation
+        layers.append(Dense(input_size, output_size, activation=act, init=init))
+        if dropout and not last:
+            layers.append(Dropout(dropout))
+    return Sequential(*layers, dtype=dtype, seed=np.random.default_rng(seed))

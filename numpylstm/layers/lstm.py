@@ -1,0 +1,219 @@
+"""Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+Forward, for every step t, with s = sigmoid:
+
+    a   = W_x x_t + W_h h_{t-1} + b         row blocks a_o, a_i, a_f, a_g
+    i   = s(a_i + p_i c_{t-1})              input gate      (p only with peepholes: Gers & Schmidhuber
+    f   = s(a_f + p_f c_{t-1})              forget gate      2000; Graves 2013, eq. 7 to 11)
+    g   = tanh(a_g)                         candidate
+    c_t = f c_{t-1} + i g                   memory cell
+    o   = s(a_o + p_o c_t)                  output gate, which sees the new cell
+    h_t = o tanh(c_t)                       hidden state
+
+Backward, from dh and dc (what comes from later steps and from the loss), t falling:
+
+    da_o = dh h_t (1 - o)                   o (1 - o) tanh(c_t) = h_t (1 - o)
+    dc  += dh (o - h_t tanh(c_t)) + p_o da_o
+    da_i = dc (i g) (1 - i)
+    da_f = dc (f c_{t-1}) (1 - f)
+    da_g = dc (i - (i g) g)                 i (1 - g^2)
+    dc   = dc f + p_i da_i + p_f da_f       now the gradient by c_{t-1}
+    dh   = W_h^T da                         now the gradient by h_{t-1}
+
+    dW_x, db, dW_h = sum over t of da [x_t, 1, h_{t-1}]^T          dx_t = W_x^T da
+
+All factors of dh and dc above are known before the backward loop starts, and each is a product that the
+forward pass has already made: h_t, i g and f c_{t-1} are what is stored.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .products import sum_outer
+from .recurrent import RecurrentLayer, ended, recurrent_sizes
+
+
+class LSTMState(NamedTuple):
+    """Hidden state and memory cell, each (B, H)."""
+
+    h: np.ndarray
+    c: np.ndarray
+
+
+class LSTMCache(NamedTuple):
+    """What backward needs of a forward pass; all (T, rows, B)."""
+
+    u: np.ndarray  # rows [x_t, 1, h_{t-1}, i g, f c] of the step before; T + 1 steps
+    s: np.ndarray  # rows [x_t, 1, h_{t-1}] as the weights saw them: u, or u times the dropout mask
+    v: np.ndarray  # rows [o, i, f, g, c_{t-1}]; T + 1 steps
+    tanh_c: np.ndarray
+    mask: np.ndarray | None  # (H, B) recurrent dropout
+    lengths: np.ndarray | None
+
+
+class LSTM(RecurrentLayer):
+    """One LSTM layer, x (T, B, D) -> y (T, B, H), state (h, c).
+
+    Args:
+        input_size, hidden_size: D, H.
+        bias: whether there is a bias b.
+        peepholes: whether the gates see the memory cell, through `p (3, H)` with rows i, f, o.
+        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
+        forget_bias: starting value of b_f. 1 lets the memory last from the start (Jozefowicz et al. 2015).
+        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)) or "zeros".
+        seed: whole number or Generator for the starting values; None draws fresh ones.
+
+    Attributes:
+        params: "W_x" (4H, D), "W_h" (4H, H), "b" (4H,), "p" (3, H). Row blocks in the order of `gates`.
+    """
+
+    # o, i, f stand together, so that one call halves the sigmoids and one multiplies (i, f) by (g, c).
+    gates = ("o", "i", "f", "g")
+    state_type = LSTMState
+    options = (
+        "input_size",
+        "hidden_size",
+        "bias",
+        "peepholes",
+        "recurrent_dropout",
+        "forget_bias",
+        "init",
+    )
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        bias: bool = True,
+        peepholes: bool = False,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float = 1.0,
+        init: str = "default",
+        dtype: Any = float,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        D, H = recurrent_sizes(input_size, hidden_size)
+        self.bias, self.peepholes, self.forget_bias = bool(bias), bool(peepholes), float(forget_bias)
+        shapes: dict[str, tuple[int, ...]] = {"W_x": (4 * H, D), "W_h": (4 * H, H)}
+        if bias:
+            shapes["b"] = (4 * H,)
+        if peepholes:
+            shapes["p"] = (3, H)
+        super().__init__(D, H, shapes, dtype, seed, init, recurrent_dropout)
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        super().initialize(rng)
+        if self.init == "default" and self.bias:
+            self._by_gate("b")[self.gates.index("f")] = self.forget_bias
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, LSTMState, LSTMCache]:
+        """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
+        x, (h0, c0), lengths = self._enter(x, state, lengths)
+        T, D, B = x.shape
+        H = self.hidden_size
+        mask = self._dropout_mask(B, training, rng, x.dtype)
+
+        # sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves all gates.
+        half = np.repeat([0.5, 1], [3 * H, H])[:, None].astype(self.dtype)
+        b = self.params["b"] if self.bias else np.zeros(4 * H, self.dtype)
+        W = np.concatenate([self.params["W_x"], b[:, None], self.params["W_h"]], axis=1) * half
+        p_i, p_f, p_o = 0.5 * self.params["p"][:, :, None] if self.peepholes else (None, None, None)
+
+        u = np.empty((T + 1, D + 1 + 3 * H, B), x.dtype)
+        v = np.empty((T + 1, 5 * H, B), x.dtype)
+        tanh_c = np.empty((T, H, B), x.dtype)
+        s = u[:T, : D + 1 + H] if mask is None else np.empty((T, D + 1 + H, B), x.dtype)
+        h, ig_fc, c = u[:, D + 1 : D + 1 + H], u[:, D + 1 + H :], v[:, 4 * H :]
+        u[:T, :D], u[:, D], h[0], c[0] = x, 1, h0, c0
+        if mask is not None:
+            s[:, : D + 1] = u[:T, : D + 1]
+
+        # Views of all steps are made once: slicing inside the loop would cost as much as the small sums.
+        seen, a, sigmoids, o, i_f, g_c = s, v[:, : 4 * H], v[:, : 3 * H], v[:, :H], v[:, H : 3 * H], v[:, 3 * H :]
+        for t, stop in enumerate(ended(lengths, T)):
+            if mask is not None:
+                np.multiply(h[t], mask, out=seen[t, D + 1 :])
+            np.matmul(W, seen[t], out=a[t])
+            if p_o is None:
+                np.tanh(a[t], out=a[t])
+                sigmoids[t] *= 0.5
+                sigmoids[t] += 0.5
+            else:
+                v[t, H : 2 * H] += p_i * c[t]
+                v[t, 2 * H : 3 * H] += p_f * c[t]
+                np.tanh(a[t, H:], out=a[t, H:])
+                i_f[t] *= 0.5
+                i_f[t] += 0.5
+            np.multiply(i_f[t], g_c[t], out=ig_fc[t + 1])
+            np.add(ig_fc[t + 1, :H], ig_fc[t + 1, H:], out=c[t + 1])
+            if p_o is not None:
+                o[t] += p_o * c[t + 1]
+                np.tanh(o[t], out=o[t])
+                o[t] *= 0.5
+                o[t] += 0.5
+            np.tanh(c[t + 1], out=tanh_c[t])
+            np.multiply(o[t], tanh_c[t], out=h[t + 1])
+            if stop is not None:
+                h[t + 1][:, stop], c[t + 1][:, stop] = h[t][:, stop], c[t][:, stop]
+
+        cache = LSTMCache(u, s, v, tanh_c, mask, lengths)
+        return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
+
+    def backward(
+        self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None
+    ) -> tuple[np.ndarray, LSTMState]:
+        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
+        u, s, v, tanh_c, mask, lengths = cache
+        T, H, B = tanh_c.shape
+        D = self.input_size
+        dy, (dh, dc) = self._enter_backward(dy, dstate, tanh_c.shape, u.dtype, lengths)
+        o, i, f, g, c_before = (v[:T, k * H : (k + 1) * H] for k in range(5))
+        h, ig = u[1:, D + 1 : D + 1 + H], u[1:, D + 1 + H : D + 1 + 2 * H]
+
+        # The factors that dh and dc will meet, for all steps at once; row blocks as in `gates`.
+        da = np.empty((T, 4 * H, B), dh.dtype)
+        da[:, : 3 * H] = u[1:, D + 1 :] * (1 - v[:T, : 3 * H])
+        da[:, 3 * H :] = i - ig * g
+        dc_by_dh = o - h * tanh_c
+
+        W_h_T = np.ascontiguousarray(self.params["W_h"].T)
+        p_i, p_f, p_o = self.params["p"][:, :, None] if self.peepholes else (None, None, None)
+        da_o, da_ifg = da[:, :H], da[:, H:].reshape(T, 3, H, B)
+        for t, stop in reversed(list(enumerate(ended(lengths, T)))):
+            dh += dy[t]
+            held = None if stop is None else (dh[:, stop], dc[:, stop])
+            da_o[t] *= dh
+            dc += dh * dc_by_dh[t]
+            if p_o is not None:
+                dc += p_o * da_o[t]
+            da_ifg[t] *= dc
+            dc *= f[t]
+            if p_o is not None:
+                dc += p_i * da_ifg[t, 0] + p_f * da_ifg[t, 1]
+            if stop is not None:
+                da[t][:, stop] = 0
+            np.matmul(W_h_T, da[t], out=dh)
+            if mask is not None:
+                dh *= mask
+            if held is not None:
+                dh[:, stop], dc[:, stop] = held
+
+        dW = sum_outer(da, s)
+        self.grads["W_x"] += dW[:, :D]
+        self.grads["W_h"] += dW[:, D + 1 :]
+        if self.bias:
+            self.grads["b"] += dW[:, D]
+        if self.peepholes:
+            self.grads["p"][:2] += np.einsum("tkhb,thb->kh", da_ifg[:, :2], c_before)
+            self.grads["p"][2] += np.einsum("thb,thb->h", da_o, v[1:, 4 * H :])
+        dx = np.matmul(self.params["W_x"].T, da)
+        return dx.transpose(0, 2, 1), LSTMState(dh.T.copy(), dc.T.copy())

@@ -1,0 +1,150 @@
+"""Losses: each returns its value and its gradient together.
+
+    loss, dy = mse(y, target)
+
+`y` is (T, B, D) or (B, D), and `dy` has its shape. With `lengths (B,)` padded steps of a sequence count
+neither in the value nor in the mean, and get no gradient. Every value is complex-safe in `y`, so that
+the complex step can check every gradient.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .activations import sigmoid, softmax
+
+Loss = Callable[..., tuple[Any, np.ndarray]]
+
+
+def mse(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+    """Mean squared error: the mean of (y - target)^2 over all entries.
+
+    Raises:
+        ValueError: the shapes differ. Broadcasting is not done: it hides the classic (B,) against (B, 1).
+    """
+    error, count = _difference(y, target, lengths)
+    return (error * error).sum() / count, error * (2 / count)
+
+
+def sse(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+    """Summed squared error: the sum of (y - target)^2 over all entries."""
+    error, _ = _difference(y, target, lengths)
+    return (error * error).sum(), 2 * error
+
+
+def esr(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+    """Error-to-signal ratio: sum (y - target)^2 / sum target^2; Wright et al. 2019, eq. 12.
+
+    Raises:
+        ValueError: the shapes differ, or the target is silent.
+    """
+    error, _ = _difference(y, target, lengths)
+    energy = (np.where(_real(y, lengths), target, 0) ** 2).sum(dtype=float)
+    if energy == 0:
+        raise ValueError("expected a target with a signal in it, got silence: its error-to-signal ratio is undefined")
+    return (error * error).sum() / energy, error * (2 / energy).astype(error.real.dtype)
+
+
+def softmax_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+    """Mean of -log softmax(logits)[target], in nats; Bishop 2006, eq. 4.108.
+
+    Args:
+        logits: (..., C), scores before the softmax.
+        target: (...) class numbers in whole numbers, or (..., C) probabilities.
+
+    Raises:
+        ValueError: shapes that do not fit, a class outside 0 to C - 1.
+    """
+    y = np.asarray(logits)
+    classes = y.shape[-1]
+    target = np.asarray(target)
+    if target.dtype.kind in "iu" and target.shape == y.shape[:-1]:
+        if target.size and (target.min() < 0 or target.max() >= classes):
+            raise ValueError(f"expected classes from 0 to {classes - 1}, got {target.min()} to {target.max()}")
+        target = (target[..., None] == np.arange(classes)).astype(y.real.dtype)
+    elif target.shape != y.shape:
+        raise ValueError(
+            f"expected target of shape {y.shape[:-1]} in whole numbers or {y.shape} in probabilities, "
+            f"got {target.dtype} {target.shape}"
+        )
+    real = _real(y, lengths)
+    y = np.where(real, y, 0)
+    count = _count(real, y) / classes
+    shifted = y - y.real.max(axis=-1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    target = np.where(real, target, 0).astype(y.real.dtype)
+    value = (target * (log_sum - shifted)).sum() / count
+    # A target that is a distribution sums to 1; written out, it holds for any weights.
+    dy = target.sum(axis=-1, keepdims=True) * softmax(y) - target
+    return value, dy / y.real.dtype.type(count)
+
+
+def sigmoid_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+    """Mean of -t log s(y) - (1 - t) log(1 - s(y)) over all entries, in nats, for targets t in [0, 1]."""
+    y, target, real, count = _pair(logits, target, lengths)
+    # -t log s(y) - (1 - t) log(1 - s(y)) = log(1 + exp(y)) - t y, and log(1 + exp(y)) = max(y, 0) +
+    # log(1 + exp(-|y|)): the exponential can only underflow.
+    positive = y.real > 0
+    softplus = np.where(positive, y, 0) + np.log1p(np.exp(np.where(positive, -y, y)))
+    value = np.where(real, softplus - target * y, 0).sum() / count
+    return value, np.where(real, sigmoid(y) - target, 0) / y.real.dtype.type(count)
+
+
+def generalised_kl(y: np.ndarray, target: np.ndarray, lengths: Any = None, eps: float = 1e-8) -> tuple[Any, np.ndarray]:
+    """Mean of t log(t / y) - t + y over all entries, for magnitudes; Lee & Seung 2001, eq. 3.
+
+    Args:
+        y, target: magnitudes of at least 0. `eps` is added to both, so that 0 is allowed.
+
+    Raises:
+        ValueError: shapes that differ, a negative magnitude.
+    """
+    y, target, real, count = _pair(y, target, lengths)
+    for name, magnitude in (("y", y), ("target", target)):
+        if magnitude.size and magnitude.real.min() < 0:
+            raise ValueError(f"expected {name} of at least 0, got {magnitude.real.min()}")
+    y, target = y + eps, target + eps
+    value = np.where(real, target * np.log(target / y) - target + y, 0).sum() / count
+    return value, np.where(real, 1 - target / y, 0) / y.real.dtype.type(count)
+
+
+LOSSES: dict[str, Loss] = {
+    "mse": mse,
+    "sse": sse,
+    "esr": esr,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "sigmoid_cross_entropy": sigmoid_cross_entropy,
+    "generalised_kl": generalised_kl,
+}
+
+
+def _real(y: np.ndarray, lengths: Any) -> np.ndarray:
+    """Which steps count, (T, B, 1) or a plain True."""
+    if lengths is None:
+        return np.array(True)
+    lengths = np.asarray(lengths)
+    if np.ndim(y) != 3 or lengths.shape != np.shape(y)[1:2]:
+        raise ValueError(f"expected y (T, B, D) and lengths (B,), got {np.shape(y)} and {lengths.shape}")
+    return (np.arange(len(y))[:, None] < lengths)[:, :, None]
+
+
+def _count(real: np.ndarray, y: np.ndarray) -> int:
+    """How many entries of y count: at least 1, so that an empty batch has loss 0 and not NaN."""
+    return max(int(np.broadcast_to(real, y.shape).sum()), 1)
+
+
+def _pair(y: Any, target: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    y, target = np.asarray(y), np.asarray(target)
+    if y.shape != target.shape:
+        raise ValueError(f"expected target of the shape of y {y.shape}, got {target.shape}")
+    if not np.iscomplexobj(target):
+        target = target.astype(y.real.dtype, copy=False)
+    real = _real(y, lengths)
+    return np.where(real, y, 0), np.where(real, target, 0), real, _count(real, y)
+
+
+def _difference(y: Any, target: Any, lengths: Any) -> tuple[np.ndarray, int]:
+    """y - target, 0 at padded steps, and the number of entries that count."""
+    y, target, _, count = _pair(y, target, lengths)
+    return y - target, count

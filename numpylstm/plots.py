@@ -1,0 +1,144 @@
+"""Figures from arrays. Each function returns a matplotlib Figure; none of them touches a display.
+
+Imported only where a figure is asked for, so that `import numpylstm` stays quick.
+"""
+
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .files import atomic_write
+
+TRUTH, MODEL, ERROR = "#4d4d4d", "#0b6fb8", "#c8452b"
+"""One colour for one thing in every figure: what is true, what the network says, the difference."""
+
+
+def new_figure(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 9.0) -> tuple[Figure, Any]:
+    """A figure and its axes, an array (rows, columns); it belongs to no window and no global list."""
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.grid(True, alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def save_figure(figure: Figure, path: str | PathLike[str]) -> str:
+    """Write a figure; the format follows the name's ending. Returns the path."""
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    return fspath(path)
+
+
+def draw_learning_curve(ax: Axes, history: Any) -> None:
+    """Loss over epochs, training and validation, on a logarithmic scale where the values allow it."""
+    epochs = np.arange(1, len(history.train_loss) + 1)
+    ax.plot(epochs, history.train_loss, color=TRUTH, marker=".", label="training")
+    if history.validation_loss:
+        ax.plot(epochs, history.validation_loss, color=MODEL, marker=".", label="validation")
+    if min([*history.train_loss, *history.validation_loss], default=0) > 0:
+        ax.set_yscale("log")
+    ax.set(xlabel="epoch", ylabel="loss", title="Learning curve")
+    ax.legend(frameon=False)
+
+
+def learning_curve(history: Any) -> Figure:
+    """Training and validation loss over epochs."""
+    figure, axes = new_figure()
+    draw_learning_curve(axes[0, 0], history)
+    return figure
+
+
+def sine(history: Any, truth: np.ndarray, free_run: np.ndarray, primed: int, title: str) -> Figure:
+    """The learning curve, and the start and the end of a free run against the truth.
+
+    Args:
+        truth, free_run: (n,) samples; the first `primed` of both are what the network was given.
+    """
+    figure, axes = new_figure(2, 1, height=2.9)
+    draw_learning_curve(axes[0, 0], history)
+    ax = axes[1, 0]
+    # Both ends of a long run in one picture: a slow drift shows only at the far one.
+    n, shown = len(truth), min(300, len(truth) // 2)
+    head, tail = np.arange(primed + shown), np.arange(n - shown, n)
+    gap = head[-1] + 40
+    for part, at in ((head, head), (tail, tail - tail[0] + gap)):
+        ax.plot(at, truth[part], color=TRUTH, linewidth=4, alpha=0.3, label="truth" if at is head else None)
+        ax.plot(at, free_run[part], color=MODEL, linewidth=1.3, label="free run" if at is head else None)
+    ax.axvline(primed, color=ERROR, linestyle=":", label="from here on it hears only itself")
+    ax.axvspan(head[-1], gap, color="white", zorder=3)
+    ticks = [*range(0, head[-1], 100), gap, gap + shown - 1]
+    ax.set_xticks(ticks, [*map(str, range(0, head[-1], 100)), str(tail[0]), str(tail[-1])])
+    ax.set(xlabel="sample", ylabel="amplitude", title=title)
+    ax.legend(frameon=False, loc="upper right", ncols=3)
+    return figure
+
+
+def filtering(
+    history: Any, target: np.ndarray, output: np.ndarray, rate: int, esr_db: float, window: float = 0.02
+) -> Figure:
+    """The learning curve, a stretch of target and output, and the level of both and of their difference.
+
+    Args:
+        target, output: (n,) held-out samples, full scale 1.
+        rate: Hz.
+        window: seconds shown of the waveforms, around the loudest moment.
+    """
+    figure, axes = new_figure(3, 1, height=2.6)
+    draw_learning_curve(axes[0, 0], history)
+    n = len(target)
+    half = max(int(window * rate / 2), 1)
+    middle = int(np.clip(np.argmax(np.square(target)), half, max(n - half, half)))
+    part = slice(max(middle - half, 0), min(middle + half, n))
+    milliseconds = 1000 * np.arange(n)[part] / rate
+    axes[1, 0].plot(milliseconds, target[part], color=TRUTH, linewidth=4, alpha=0.3, label="target")
+    axes[1, 0].plot(milliseconds, output[part], color=MODEL, linewidth=1.3, label="output")
+    axes[1, 0].set(xlabel="time in the held-out part (ms)", ylabel="full scale = 1", title="Waveform")
+    axes[1, 0].legend(frameon=False, loc="upper right")
+    for signal, name, colour in (
+        (target, "target", TRUTH),
+        (output, "output", MODEL),
+        (target - output, "difference", ERROR),
+    ):
+        seconds, level = _levels(signal, rate)
+        axes[2, 0].plot(seconds, level, color=colour, label=name, linewidth=1.2)
+    axes[2, 0].set(
+        xlabel="time in the held-out part (s)",
+        ylabel="level (dBFS)",
+        title=f"Level in steps of 50 ms; error-to-signal ratio {esr_db:.1f} dB",
+    )
+    axes[2, 0].legend(frameon=False, loc="lower left", ncols=3)
+    return figure
+
+
+def _levels(signal: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """RMS level of a signal (n,) in blocks of 50 ms: times in s, levels in dBFS, no lower than -200."""
+    block = max(min(rate // 20, len(signal)), 1)
+    blocks = signal[: len(signal) // block * block].reshape(-1, block)
+    power = np.square(blocks, dtype=float).mean(axis=1)
+    return np.arange(len(blocks)) * block / rate, 10 * np.log10(np.maximum(power, 1e-20))
+
+
+def digits(history: Any, images: np.ndarray, labels: np.ndarray, guesses: np.ndarray, accuracy: float) -> Figure:
+    """The learning curve and a row of digits that were taken for another.
+
+    Args:
+        images: (n, pixels) of square pictures; labels, guesses: (n,) classes.
+    """
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2, 1])
+    ax = top.subplots()
+    ax.grid(True, alpha=0.25)
+    draw_learning_curve(ax, history)
+    side = round(images.shape[1] ** 0.5)
+    wrong = np.flatnonzero(labels != guesses)[:12]
+    bottom.suptitle(f"{100 * accuracy:.2f} % of {len(labels)} digits right; some of the others", fontsize=10)
+    for ax, index in zip(bottom.subplots(1, 12, squeeze=False)[0], [*wrong, *[None] * 12], strict=False):
+        ax.axis("off")
+        if index is not None:
+            ax.imshow(images[index].reshape(side, side), cmap="gray_r")
+            ax.set_title(f"{labels[index]}, not {guesses[index]}", fontsize=8)
+    return figure

@@ -1,0 +1,55 @@
+"""How many threads the matrix products of NumPy use.
+
+NumPy's wheels bring their own OpenBLAS. Its thread count can be set while the program runs, through the
+library's own function, under one of a few names.
+"""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PREFIXES, SUFFIXES = ("scipy_openblas_", "openblas_"), ("64_", "")
+
+
+@cache
+def _openblas() -> tuple[Any, Any] | None:
+    """The functions (set_num_threads, get_num_threads) of NumPy's OpenBLAS, None where there is none."""
+    root = Path(np.__file__).parent
+    folders = (root.parent / "numpy.libs", root / ".dylibs", root.parent / "numpy.dylibs")
+    for path in sorted(path for folder in folders for path in folder.glob("*openblas*")):
+        try:
+            library = ctypes.CDLL(str(path))  # already loaded by NumPy: this only asks for its handle
+        except OSError:
+            continue
+        for prefix in PREFIXES:
+            for suffix in SUFFIXES:
+                if hasattr(library, f"{prefix}set_num_threads{suffix}"):
+                    return (
+                        getattr(library, f"{prefix}set_num_threads{suffix}"),
+                        getattr(library, f"{prefix}get_num_threads{suffix}"),
+                    )
+    return None
+
+
+def get_threads() -> int | None:
+    """Number of threads of NumPy's OpenBLAS, None if NumPy uses another library."""
+    functions = _openblas()
+    return None if functions is None else int(functions[1]())
+
+
+def set_threads(count: int) -> bool:
+    """Set the number of threads; False if NumPy uses a library that this module cannot speak to.
+
+    Raises:
+        ValueError: fewer than one.
+    """
+    if count < 1:
+        raise ValueError(f"expected at least 1 thread, got {count}")
+    functions = _openblas()
+    if functions is None:
+        return False
+    functions[0](ctypes.c_int(count))
+    return True

@@ -1,0 +1,379 @@
+"""Training: one update, and `fit`, the loop around it.
+
+    history = fit(net, (x, target), (x_dev, target_dev), loss=losses.mse, optimizer=Adam(1e-3), epochs=10)
+
+Sequences are `(T, B, D)` and a minibatch is a choice of the B; for an MLP the data are `(B, D)`. A long
+recording is laid out as B lanes side by side and run through in pieces (`truncation=`), the state carried
+from piece to piece and the gradient cut between them: truncated backpropagation through time (Williams &
+Peng 1990).
+"""
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import checkpoint as checkpoints
+from .layers import Layer
+from .losses import Loss
+
+Batch = tuple[Any, ...]
+"""(x, target) or (x, target, lengths)."""
+
+
+@dataclass
+class History:
+    """What happened in a training, one entry an epoch.
+
+    Attributes:
+        train_loss: mean of the losses of the epoch's updates, each taken before its update.
+        validation_loss: after the epoch; empty without validation data.
+        lr: learning rate of the epoch's last update.
+        seconds: since the start of the training.
+        updates: number of updates done in all.
+        best_epoch: index of the epoch with the lowest validation loss (training loss without one).
+        stopped: why training ended before its last epoch, or None.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    updates: int = 0
+    best_epoch: int | None = None
+    stopped: str | None = None
+
+    def rows(self) -> list[dict[str, float]]:
+        """One dictionary an epoch, as `metrics.jsonl` holds them."""
+        columns = {"train_loss": self.train_loss, "validation_loss": self.validation_loss, "lr": self.lr}
+        columns["seconds"] = self.seconds
+        columns = {name: values for name, values in columns.items() if values}
+        return [
+            {"epoch": epoch, **dict(zip(columns, values, strict=True))}
+            for epoch, values in enumerate(zip(*columns.values(), strict=True))
+        ]
+
+    def plot(self, path: Any = None) -> Any:
+        """The learning curve as a matplotlib figure; written to `path` if one is given."""
+        from .plots import learning_curve, save_figure
+
+        figure = learning_curve(self)
+        return figure if path is None else save_figure(figure, path)
+
+
+def train_step(
+    net: Layer,
+    x: np.ndarray,
+    target: np.ndarray,
+    *,
+    loss: Loss,
+    optimizer: Any,
+    state: Any = None,
+    lengths: Any = None,
+    warmup: int = 0,
+    rng: np.random.Generator | None = None,
+) -> tuple[float, Any]:
+    """One update: forward, loss, backward, step.
+
+    Args:
+        x, target: (T, B, D), (T, B, O); or (B, D) and what the loss wants beside (B, O).
+        loss: `loss(y, target) -> (value, dy)`; called with `lengths=` as well where there are lengths.
+        state: initial state; no gradient flows into it.
+        warmup: number of first steps without loss.
+
+    Returns:
+        The loss before the update, and the final state.
+
+    Raises:
+        FloatingPointError: the loss or a gradient is not finite; nothing has been updated.
+    """
+    y, state, cache = net.forward(x, state, lengths, training=True, rng=rng)
+    value, dy = loss_after(warmup, loss, y, target, lengths)
+    if not np.isfinite(value):
+        raise FloatingPointError(f"the loss is {value}")
+    net.zero_grads()
+    net.backward(dy, cache)
+    optimizer.step(net.theta, net.grad)
+    return value, state
+
+
+def loss_after(
+    warmup: int, loss: Loss, y: np.ndarray, target: np.ndarray, lengths: Any = None
+) -> tuple[float, np.ndarray]:
+    """Value and gradient of a loss that does not see the first `warmup` time steps."""
+    if len(y) != len(target):
+        raise ValueError(f"expected target with {len(y)} steps like the output, got {len(target)}")
+    if warmup and not 0 < warmup < len(y):
+        raise ValueError(f"expected a warmup shorter than the {len(y)} steps, got {warmup}")
+    options = {} if lengths is None else {"lengths": np.maximum(np.asarray(lengths) - warmup, 0)}
+    value, dy_rest = loss(y[warmup:], target[warmup:], **options)
+    if not warmup:
+        return float(value), dy_rest
+    dy = np.zeros_like(y)
+    dy[warmup:] = dy_rest
+    return float(value), dy
+
+
+def evaluate(
+    net: Layer, data: Batch, *, loss: Loss, warmup: int = 0, batch_size: int | None = None
+) -> float:
+    """The loss on (x, target) or (x, target, lengths), without training."""
+    x, target, lengths = (*data, None)[:3]
+    y = net.predict(x, lengths=lengths, batch_size=batch_size)
+    return loss_after(warmup, loss, y, target, lengths)[0]
+
+
+def objective(
+    net: Layer, x: np.ndarray, target: np.ndarray, *, loss: Loss, lengths: Any = None, warmup: int = 0
+) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """The loss and its gradient as a function of theta, for `optimizers.lbfgs(objective(...), net.theta)`."""
+
+    def value_and_grad(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        if theta is not net.theta:
+            net.theta[...] = theta
+        y, _, cache = net.forward(x, lengths=lengths)
+        value, dy = loss_after(warmup, loss, y, target, lengths)
+        net.zero_grads()
+        net.backward(dy, cache)
+        return value, net.grad
+
+    return value_and_grad
+
+
+def fit(
+    net: Layer,
+    train: Batch | Callable[[np.random.Generator], Iterable[Batch]],
+    validation: Batch | None = None,
+    *,
+    loss: Loss,
+    optimizer: Any,
+    epochs: int,
+    batch_size: int = 32,
+    truncation: int | None = None,
+    warmup: int = 0,
+    seed: int | np.random.Generator = 0,
+    patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    on_update: Callable[[int, Layer], None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a network.
+
+    Args:
+        train: (x, target) or (x, target, lengths), cut into shuffled minibatches; or a function that takes
+            a Generator and returns the batches of one epoch.
+        validation: data of the same form, evaluated after each epoch.
+        loss: one of `losses`, or your own `loss(y, target) -> (value, dy)`.
+        optimizer: SGD, RMSprop, Adam, or anything with `step(theta, grad)`.
+        epochs: how many times to go through the training data.
+        batch_size: sequences (or examples) in a minibatch.
+        truncation: run each batch in pieces of so many steps, one update each, carrying the state.
+        warmup: number of first steps of each sequence without loss. With truncation they come before the
+            first piece and only set the state.
+        seed: whole number or Generator: order of the minibatches, dropout and noise.
+        patience: stop after so many epochs without a better validation loss (training loss if there is no
+            validation data) and restore the parameters of the best epoch, also if it goes on to the end.
+        checkpoint: file written after each epoch, a model file that holds the training state too.
+        resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
+        on_update: called with the number of updates done and the network before each update.
+        progress: show a bar on standard error in trainings of more than two seconds.
+
+    Returns:
+        A History. If a loss or gradient is not finite, training stops there: `history.stopped` says where,
+        a RuntimeWarning says it too, and the network keeps the last parameters whose loss was finite.
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("truncation", truncation or 1)):
+        if value < 1:
+            raise ValueError(f"expected {name} of at least 1, got {value}")
+    if resume and checkpoint is None:
+        raise ValueError("expected a checkpoint to resume from, got none")
+    if not callable(train):
+        check_data(train)
+        if (truncation or warmup) and np.ndim(train[0]) != 3:
+            raise ValueError(f"truncation and warmup need sequences (T, B, D), got x of shape {np.shape(train[0])}")
+    run = _Run(net, optimizer, np.random.default_rng(seed), patience)
+    if resume and checkpoint is not None and os.path.exists(checkpoint):
+        run.restore(checkpoint)
+    started = time.perf_counter() - (run.history.seconds[-1] if run.history.seconds else 0)
+    bar = _Bar(progress, _count_updates(train, batch_size, truncation, warmup), epochs, run.history.updates)
+    with bar, np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged by the loss instead
+        for epoch in range(len(run.history.train_loss), epochs):
+            if run.history.stopped is not None:
+                break
+            values: list[float] = []
+            try:
+                for batch in train(run.rng) if callable(train) else minibatches(train, batch_size, run.rng):
+                    for value in _run_batch(run, batch, loss, truncation, warmup, on_update):
+                        values.append(value)
+                        bar.advance(value)
+                validation_loss = None
+                if validation is not None:
+                    validation_loss = evaluate(net, validation, loss=loss, warmup=warmup, batch_size=batch_size)
+                    if not np.isfinite(validation_loss):
+                        raise FloatingPointError(f"the validation loss is {validation_loss}")
+            except FloatingPointError as error:
+                run.stop_diverged(f"epoch {epoch}, update {run.history.updates}: {error}")
+                break
+            run.end_epoch(values, validation_loss, time.perf_counter() - started)
+            if checkpoint is not None:
+                run.save(checkpoint)
+    run.finish()
+    return run.history
+
+
+class _Run:
+    """The state of one training: what a checkpoint has to hold."""
+
+    def __init__(self, net: Layer, optimizer: Any, rng: np.random.Generator, patience: int | None) -> None:
+        self.net, self.optimizer, self.rng, self.patience = net, optimizer, rng, patience
+        self.history = History()
+        self.good = net.theta.copy()  # the last parameters whose loss was finite
+        self.best = net.theta.copy()
+        self.best_loss = np.inf
+
+    def end_epoch(self, values: list[float], validation_loss: float | None, seconds: float) -> None:
+        history = self.history
+        if not values:
+            raise ValueError("expected at least one batch in an epoch, got none")
+        history.train_loss.append(float(np.mean(values)))
+        history.lr.append(float(getattr(self.optimizer, "current_lr", np.nan)))
+        history.seconds.append(seconds)
+        judged = history.train_loss[-1]
+        if validation_loss is not None:
+            history.validation_loss.append(validation_loss)
+            judged = validation_loss
+        observe = getattr(getattr(self.optimizer, "schedule", None), "observe", None)
+        if observe is not None:
+            observe(judged)
+        epoch = len(history.train_loss) - 1
+        if judged < self.best_loss:
+            self.best_loss, history.best_epoch = judged, epoch
+            self.best[...] = self.net.theta
+        elif self.patience is not None and epoch - (history.best_epoch or 0) >= self.patience:
+            history.stopped = f"no better loss for {self.patience} epochs, the best was epoch {history.best_epoch}"
+
+    def stop_diverged(self, reason: str) -> None:
+        self.net.theta[...] = self.good
+        self.history.stopped = f"stopped at {reason}; the last good parameters are kept"
+        warnings.warn(self.history.stopped, RuntimeWarning, stacklevel=3)
+
+    def finish(self) -> None:
+        if self.patience is not None and self.history.best_epoch is not None:
+            self.net.theta[...] = self.best
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        state = self.optimizer.state_dict()
+        arrays = {f"optimizer.{k}": v for k, v in state.items() if isinstance(v, np.ndarray)}
+        arrays |= {"training.best": self.best}
+        extra = {
+            "optimizer": {k: v for k, v in state.items() if not isinstance(v, np.ndarray)},
+            "rng": self.rng.bit_generator.state,
+            "history": asdict(self.history),
+            "best_loss": self.best_loss,
+        }
+        checkpoints.save(self.net, path, arrays, extra)
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        saved, arrays, extra = checkpoints.load_with_extra(path)
+        if saved.config() != self.net.config() or saved.dtype != self.net.dtype:
+            raise ValueError(f"expected a checkpoint of this network in {path}, got another architecture")
+        if not isinstance(extra, dict) or "training.best" not in arrays:
+            raise ValueError(f"expected a checkpoint with a training state in {path}, got a plain model file")
+        prefix = "optimizer."
+        moments = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        self.optimizer.load_state_dict(extra["optimizer"] | moments)
+        self.net.theta[...] = self.good[...] = saved.theta
+        self.best, self.best_loss = arrays["training.best"], extra["best_loss"]
+        self.rng.bit_generator.state = extra["rng"]
+        self.history = History(**extra["history"])
+
+
+def _run_batch(
+    run: _Run, batch: Batch, loss: Loss, truncation: int | None, warmup: int, on_update: Any
+) -> Iterator[float]:
+    """The updates of one batch: one, or one for each piece of its sequences."""
+    x, target, lengths = (*batch, None)[:3]
+    state, start = None, 0
+    if truncation is not None and warmup:
+        head = None if lengths is None else np.clip(lengths, 0, warmup)
+        _, state, _ = run.net.forward(x[:warmup], None, head)
+        start, warmup = warmup, 0
+    for first in range(start, len(x), truncation) if truncation else [0]:
+        piece = slice(first, None if truncation is None else first + truncation)
+        rest = None if lengths is None else np.clip(lengths - first, 0, len(x[piece]))
+        if on_update is not None:
+            on_update(run.history.updates, run.net)
+        before = run.net.theta.copy()
+        value, state = train_step(
+            run.net,
+            x[piece],
+            target[piece],
+            loss=loss,
+            optimizer=run.optimizer,
+            state=state,
+            lengths=rest,
+            warmup=warmup,
+            rng=run.rng,
+        )
+        run.good = before
+        run.history.updates += 1
+        yield value
+
+
+def check_data(data: Batch) -> None:
+    """Refuse data whose parts do not belong together, in one sentence."""
+    if not isinstance(data, tuple) or len(data) not in (2, 3):
+        raise ValueError(f"expected (x, target) or (x, target, lengths), got {type(data).__name__}")
+    x, target = np.asarray(data[0]), np.asarray(data[1])
+    if x.ndim not in (2, 3):
+        raise ValueError(f"expected x of shape (T, B, D) or (B, D), got {x.shape}")
+    axes = 2 if x.ndim == 3 else 1
+    if target.shape[:axes] != x.shape[:axes]:
+        raise ValueError(f"expected target of shape {x.shape[:axes]} + (...), got {target.shape}")
+    if 0 in x.shape:
+        raise ValueError(f"expected data with something in it, got x of shape {x.shape}")
+
+
+def minibatches(data: Batch, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """(x, target) or (x, target, lengths) in shuffled minibatches; the last one may be smaller."""
+    x, target, lengths = (*data, None)[:3]
+    axis = 1 if x.ndim == 3 else 0
+    order = rng.permutation(x.shape[axis])
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        parts = (x[:, chosen], target[:, chosen]) if axis else (x[chosen], target[chosen])
+        yield parts if lengths is None else (*parts, np.asarray(lengths)[chosen])
+
+
+def _count_updates(train: Any, batch_size: int, truncation: int | None, warmup: int) -> int | None:
+    """Updates in an epoch, None where that cannot be known beforehand."""
+    if callable(train):
+        return len(train) if hasattr(train, "__len__") else None
+    x = train[0]
+    batches = -(-x.shape[1 if x.ndim == 3 else 0] // batch_size)
+    return batches * (1 if truncation is None else -(-(len(x) - warmup) // truncation))
+
+
+class _Bar:
+    """A progress bar on standard error with loss and time left, only where it takes over two seconds."""
+
+    def __init__(self, show: bool, updates: int | None, epochs: int, done: int) -> None:
+        from tqdm import tqdm
+
+        total = None if updates is None else updates * epochs
+        self.bar = tqdm(total=total, initial=done, delay=2, disable=not show, unit="update", leave=False)
+
+    def advance(self, loss: float) -> None:
+        self.bar.set_postfix_str(f"loss {loss:.3g}", refresh=False)
+        self.bar.update()
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.bar.close()
