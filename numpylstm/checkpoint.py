@@ -34,7 +34,7 @@ def build(config: Any, dtype: Any = None) -> Layer:
     """
     if not isinstance(config, dict) or not isinstance(config.get("layer"), str):
         raise ModelError(f"expected the description of a layer, got {str(config)[:80]}")
-    cls = LAYERS.get(config["layer"])
+    cls: Any = LAYERS.get(config["layer"])
     if cls is None:
         raise ModelError(f"expected a layer of {', '.join(sorted(LAYERS))}, got {config['layer'][:80]!r}")
     options = {name: value for name, value in config.items() if name not in ("layer", "layers")}
@@ -69,7 +69,9 @@ def save(
 
     for layer in _walk(net):
         if LAYERS.get(type(layer).__name__) is not type(layer):
-            raise ModelError(f"{type(layer).__name__} is no layer of this package: a file could not bring it back")
+            raise ModelError(
+                f"{type(layer).__name__} is no layer of this package: a file could not bring it back"
+            )
     if net.dtype.kind != "f":
         raise ModelError(f"expected a network of real numbers to save, got {net.dtype}")
     tensors = {name: param for name, param, _ in net.named_params()} | (arrays or {})
@@ -100,7 +102,7 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
     try:
         with safe_open(fspath(path), framework="np") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {fspath(path)}") from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:

@@ -63,19 +63,27 @@ def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
     folder = open_run(args.out or "runs/sine")
     result = sine.run(args.recipe, args.seed, args.quick, progress=not args.json)
     figures = result.figures
-    write_run(folder, result.net, result.history, {"task": "sine", "recipe": args.recipe, "seed": args.seed}, figures)
+    write_run(
+        folder,
+        result.net,
+        result.history,
+        {"task": "sine", "recipe": args.recipe, "seed": args.seed},
+        figures,
+    )
     tone = (
         f"{signed(figures['frequency_error_ppm'], 'ppm')} off in frequency, "
         f"{signed(figures['amplitude_error_percent'], '%')} in amplitude"
     )
     free = len(result.truth) - sine.PRIMED
     title = f"Free run of {free} samples after {sine.PRIMED} of priming: {tone}"
-    plots.save_figure(plots.sine(result.history, result.truth, result.free_run, sine.PRIMED, title), folder / "sine.png")
+    plots.save_figure(
+        plots.sine(result.history, result.truth, result.free_run, sine.PRIMED, title), folder / "sine.png"
+    )
     lines = [f"free run of {free} samples: {tone}"]
     if "dev_mse" in figures:
         lines = [
             f"error on unseen windows: {figures['dev_mse']:.3e} (the noise alone is 4.0e-04)",
-            f"one batch of 128 windows, summed squared error after 120 updates: {figures['one_batch_sse']:.3f}",
+            f"one batch of 128 windows, squared error after 120 updates: {figures['one_batch_sse']:.3f}",
             *lines,
             "the slip: the target lies two samples ahead, the free run writes it one sample ahead",
         ]
@@ -88,7 +96,9 @@ def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .tasks.run import MODEL
 
     if (args.input is None) != (args.target is None):
-        raise ValueError("expected INPUT and TARGET, or neither for the built-in plucked string, got one file")
+        raise ValueError(
+            "expected INPUT and TARGET, or neither for the built-in plucked string, got one file"
+        )
     if args.input is None:
         remark("no files given: learning to copy a built-in recording of a plucked string")
         recording = filtering.built_in_recording()
@@ -104,13 +114,20 @@ def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         quick=args.quick,
         progress=not args.json,
     )
-    config = {"task": "filter", "input": args.input, "target": args.target, "rate": result.rate, "cell": args.cell}
+    config = {
+        "task": "filter",
+        "input": args.input,
+        "target": args.target,
+        "rate": result.rate,
+        "cell": args.cell,
+    }
     config |= {"hidden_size": args.hidden_size, "residual": args.residual, "seed": args.seed}
     write_run(folder, result.net, result.history, config, result.figures)
     filtering.save(result, folder / MODEL)
     esr_db = result.figures["esr_db"]
     plots.save_figure(
-        plots.filtering(result.history, result.target, result.output, result.rate, esr_db), folder / "filter.png"
+        plots.filtering(result.history, result.target, result.output, result.rate, esr_db),
+        folder / "filter.png",
     )
     held_out = len(result.target) / result.rate
     lines = [
@@ -192,7 +209,7 @@ def closing(history: Any, folder: Path, seconds: float) -> list[str]:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="numpylstm",
-        description="Recurrent networks in pure NumPy. `numpylstm sine` is the shortest way to see everything work.",
+        description="Recurrent networks in pure NumPy. `numpylstm sine` shows everything at work.",
     )
     parser.add_argument("--version", action="version", version=f"numpylstm {__version__}")
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", required=True)
@@ -207,7 +224,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     digits = add(tasks, "digits", digits_command, "recognise handwritten digits with an MLP")
     digits.add_argument(
-        "--data", metavar="DIR", help="folder with MNIST's IDX files, gzip or not; default: scikit-learn's digits"
+        "--data",
+        metavar="DIR",
+        help="folder with MNIST's IDX files, gzip or not; default: scikit-learn's digits",
     )
 
     add(tasks, "gradcheck", gradcheck_command, "check every gradient of every layer against the complex step")
@@ -217,7 +236,9 @@ def build_parser() -> argparse.ArgumentParser:
     train = add(verbs, "train", filter_train_command, "learn the map from INPUT to TARGET")
     train.add_argument("input", metavar="INPUT", nargs="?", help="recording before the box (WAV or FLAC)")
     train.add_argument("target", metavar="TARGET", nargs="?", help="the same recording after it")
-    train.add_argument("--cell", choices=("lstm", "gru"), default="lstm", help="recurrent layer (default: lstm)")
+    train.add_argument(
+        "--cell", choices=("lstm", "gru"), default="lstm", help="recurrent layer (default: lstm)"
+    )
     train.add_argument("--hidden-size", type=int, default=24, metavar="N", help="its units (default: 24)")
     train.add_argument(
         "--residual",
@@ -236,15 +257,25 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add(group: Any, name: str, command: Callable[..., tuple[Figures, str]], text: str) -> argparse.ArgumentParser:
+def add(
+    group: Any, name: str, command: Callable[..., tuple[Figures, str]], text: str
+) -> argparse.ArgumentParser:
     """A command with the options that all of them share."""
-    parser: argparse.ArgumentParser = group.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser: argparse.ArgumentParser = group.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + "."
+    )
     parser.set_defaults(command=command)
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the matrix products")
     parser.add_argument("--out", metavar="DIR", help=f"folder for figures and model (default: runs/{name})")
-    parser.add_argument("--quick", action="store_true", help="a short form that only shows that everything runs")
-    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON, nothing else")
+    parser.add_argument(
+        "--quick", action="store_true", help="a short form that only shows that everything runs"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the figures as one line of JSON, nothing else"
+    )
     return parser
 
 

@@ -162,7 +162,9 @@ def gradcheck(
             # Of length 1, so that the floor, a norm of gradients, means the same as for whole tensors.
             basis /= np.sqrt((basis**2).sum(axis=tuple(range(1, basis.ndim)), keepdims=True)) + 1e-300
             expected = np.array([derivative.along(name, direction) for direction in basis])
-            tensors[name] = _compare((basis * got).sum(axis=tuple(range(1, basis.ndim))), expected, floor, tolerance)
+            tensors[name] = _compare(
+                (basis * got).sum(axis=tuple(range(1, basis.ndim))), expected, floor, tolerance
+            )
             if tensors[name].where is not None:  # an index among the directions says nothing
                 tensors[name] = tensors[name]._replace(where=None)
         else:
@@ -201,7 +203,11 @@ class _Derivative:
     """The derivative of a scalar function of named arrays, by a complex step or by differences."""
 
     def __init__(
-        self, value: Callable[[dict[str, np.ndarray]], Any], point: dict[str, np.ndarray], method: str, step: float
+        self,
+        value: Callable[[dict[str, np.ndarray]], Any],
+        point: dict[str, np.ndarray],
+        method: str,
+        step: float,
     ) -> None:
         self.value, self.point, self.method, self.step = value, point, method, step
 
@@ -286,7 +292,9 @@ def _layer_problem(
     inputs |= {"dy": dy, **dict(_arrays(dfinal, "dstate"))}
     before |= {name: array.copy() for name, array in inputs.items() if name not in before}
     dx, dstate = layer.backward(dy, cache, dfinal)
-    changed = [name for name, array in inputs.items() if not np.array_equal(array, before[name], equal_nan=True)]
+    changed = [
+        name for name, array in inputs.items() if not np.array_equal(array, before[name], equal_nan=True)
+    ]
 
     gradient = {"x": dx} | dict(_arrays(dstate, "state")) | {name: grad for name, (_, grad) in params.items()}
     gradient = {name: np.array(array) for name, array in gradient.items()}

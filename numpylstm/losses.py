@@ -42,11 +42,15 @@ def esr(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np
     error, _ = _difference(y, target, lengths)
     energy = (np.where(_real(y, lengths), target, 0) ** 2).sum(dtype=float)
     if energy == 0:
-        raise ValueError("expected a target with a signal in it, got silence: its error-to-signal ratio is undefined")
+        raise ValueError(
+            "expected a target with a signal in it, got silence: its error-to-signal ratio is undefined"
+        )
     return (error * error).sum() / energy, error * (2 / energy).astype(error.real.dtype)
 
 
-def softmax_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+def softmax_cross_entropy(
+    logits: np.ndarray, target: np.ndarray, lengths: Any = None
+) -> tuple[Any, np.ndarray]:
     """Mean of -log softmax(logits)[target], in nats; Bishop 2006, eq. 4.108.
 
     Args:
@@ -61,7 +65,9 @@ def softmax_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any =
     target = np.asarray(target)
     if target.dtype.kind in "iu" and target.shape == y.shape[:-1]:
         if target.size and (target.min() < 0 or target.max() >= classes):
-            raise ValueError(f"expected classes from 0 to {classes - 1}, got {target.min()} to {target.max()}")
+            raise ValueError(
+                f"expected classes from 0 to {classes - 1}, got {target.min()} to {target.max()}"
+            )
         target = (target[..., None] == np.arange(classes)).astype(y.real.dtype)
     elif target.shape != y.shape:
         raise ValueError(
@@ -80,7 +86,9 @@ def softmax_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any =
     return value, dy / y.real.dtype.type(count)
 
 
-def sigmoid_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
+def sigmoid_cross_entropy(
+    logits: np.ndarray, target: np.ndarray, lengths: Any = None
+) -> tuple[Any, np.ndarray]:
     """Mean of -t log s(y) - (1 - t) log(1 - s(y)) over all entries, in nats, for targets t in [0, 1]."""
     y, target, real, count = _pair(logits, target, lengths)
     # -t log s(y) - (1 - t) log(1 - s(y)) = log(1 + exp(y)) - t y, and log(1 + exp(y)) = max(y, 0) +
@@ -91,7 +99,9 @@ def sigmoid_cross_entropy(logits: np.ndarray, target: np.ndarray, lengths: Any =
     return value, np.where(real, sigmoid(y) - target, 0) / y.real.dtype.type(count)
 
 
-def generalised_kl(y: np.ndarray, target: np.ndarray, lengths: Any = None, eps: float = 1e-8) -> tuple[Any, np.ndarray]:
+def generalised_kl(
+    y: np.ndarray, target: np.ndarray, lengths: Any = None, eps: float = 1e-8
+) -> tuple[Any, np.ndarray]:
     """Mean of t log(t / y) - t + y over all entries, for magnitudes; Lee & Seung 2001, eq. 3.
 
     Args:

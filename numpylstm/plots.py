@@ -4,7 +4,7 @@ Imported only where a figure is asked for, so that `import numpylstm` stays quic
 """
 
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +16,9 @@ TRUTH, MODEL, ERROR = "#4d4d4d", "#0b6fb8", "#c8452b"
 """One colour for one thing in every figure: what is true, what the network says, the difference."""
 
 
-def new_figure(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 9.0) -> tuple[Figure, Any]:
+def new_figure(
+    rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 9.0
+) -> tuple[Figure, Any]:
     """A figure and its axes, an array (rows, columns); it belongs to no window and no global list."""
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -122,14 +124,16 @@ def _levels(signal: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(blocks)) * block / rate, 10 * np.log10(np.maximum(power, 1e-20))
 
 
-def digits(history: Any, images: np.ndarray, labels: np.ndarray, guesses: np.ndarray, accuracy: float) -> Figure:
+def digits(
+    history: Any, images: np.ndarray, labels: np.ndarray, guesses: np.ndarray, accuracy: float
+) -> Figure:
     """The learning curve and a row of digits that were taken for another.
 
     Args:
         images: (n, pixels) of square pictures; labels, guesses: (n,) classes.
     """
     figure = Figure(figsize=(9, 4.6), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2, 1])
+    top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=[2, 1]))
     ax = top.subplots()
     ax.grid(True, alpha=0.25)
     draw_learning_curve(ax, history)

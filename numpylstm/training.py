@@ -9,6 +9,7 @@ Peng 1990).
 """
 
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -118,9 +119,7 @@ def loss_after(
     return float(value), dy
 
 
-def evaluate(
-    net: Layer, data: Batch, *, loss: Loss, warmup: int = 0, batch_size: int | None = None
-) -> float:
+def evaluate(net: Layer, data: Batch, *, loss: Loss, warmup: int = 0, batch_size: int | None = None) -> float:
     """The loss on (x, target) or (x, target, lengths), without training."""
     x, target, lengths = (*data, None)[:3]
     y = net.predict(x, lengths=lengths, batch_size=batch_size)
@@ -187,15 +186,17 @@ def fit(
         A History. If a loss or gradient is not finite, training stops there: `history.stopped` says where,
         a RuntimeWarning says it too, and the network keeps the last parameters whose loss was finite.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("truncation", truncation or 1)):
-        if value < 1:
-            raise ValueError(f"expected {name} of at least 1, got {value}")
+    for name, count in (("epochs", epochs), ("batch_size", batch_size), ("truncation", truncation or 1)):
+        if count < 1:
+            raise ValueError(f"expected {name} of at least 1, got {count}")
     if resume and checkpoint is None:
         raise ValueError("expected a checkpoint to resume from, got none")
     if not callable(train):
         check_data(train)
         if (truncation or warmup) and np.ndim(train[0]) != 3:
-            raise ValueError(f"truncation and warmup need sequences (T, B, D), got x of shape {np.shape(train[0])}")
+            raise ValueError(
+                f"truncation and warmup need sequences (T, B, D), got x of shape {np.shape(train[0])}"
+            )
     run = _Run(net, optimizer, np.random.default_rng(seed), patience)
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.restore(checkpoint)
@@ -213,7 +214,9 @@ def fit(
                         bar.advance(value)
                 validation_loss = None
                 if validation is not None:
-                    validation_loss = evaluate(net, validation, loss=loss, warmup=warmup, batch_size=batch_size)
+                    validation_loss = evaluate(
+                        net, validation, loss=loss, warmup=warmup, batch_size=batch_size
+                    )
                     if not np.isfinite(validation_loss):
                         raise FloatingPointError(f"the validation loss is {validation_loss}")
             except FloatingPointError as error:
@@ -255,7 +258,9 @@ class _Run:
             self.best_loss, history.best_epoch = judged, epoch
             self.best[...] = self.net.theta
         elif self.patience is not None and epoch - (history.best_epoch or 0) >= self.patience:
-            history.stopped = f"no better loss for {self.patience} epochs, the best was epoch {history.best_epoch}"
+            history.stopped = (
+                f"no better loss for {self.patience} epochs, the best was epoch {history.best_epoch}"
+            )
 
     def stop_diverged(self, reason: str) -> None:
         self.net.theta[...] = self.good
@@ -366,7 +371,17 @@ class _Bar:
         from tqdm import tqdm
 
         total = None if updates is None else updates * epochs
-        self.bar = tqdm(total=total, initial=done, delay=2, disable=not show, unit="update", leave=False)
+        # A terminal is redrawn ten times a second; a log file gets a line's worth every ten seconds.
+        every = 0.1 if sys.stderr.isatty() else 10
+        self.bar = tqdm(
+            total=total,
+            initial=done,
+            delay=2,
+            mininterval=every,
+            disable=not show,
+            unit="update",
+            leave=False,
+        )
 
     def advance(self, loss: float) -> None:
         self.bar.set_postfix_str(f"loss {loss:.3g}", refresh=False)

@@ -99,7 +99,7 @@ class Layer:
     # ---------------------------------------------------------------- parameters
 
     def _place(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        """Let this layer and those inside live in the given vectors; their values stay what they are there."""
+        """Let this layer and those inside live in the given vectors, with the values these have."""
         self.theta, self.grad = theta, grad
         own = size_of(self._shapes)
         self.params = views(theta[:own], self._shapes)
@@ -157,7 +157,8 @@ class Layer:
 
     def __repr__(self) -> str:
         inside = [repr(layer) for layer in self.layers]
-        return f"{type(self).__name__}({', '.join(inside + [f'{n}={getattr(self, n)!r}' for n in self.options])})"
+        options = [f"{name}={getattr(self, name)!r}" for name in self.options]
+        return f"{type(self).__name__}({', '.join(inside + options)})"
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write architecture and parameters to one `.safetensors` file; see `numpylstm.load`."""
@@ -239,7 +240,7 @@ class Stream:
         self.state = self.layer.initial_state(self.batch)
 
     def process(self, block: np.ndarray) -> np.ndarray:
-        """The next block (n, B, D) -> (n, B, H). A plain signal (n,) is taken as (n, 1, 1) and returned as (n,)."""
+        """The next block (n, B, D) -> (n, B, H). A plain signal (n,) is taken as (n, 1, 1), and comes back so."""
         block = np.asarray(block)
         signal = block.ndim == 1
         if signal:

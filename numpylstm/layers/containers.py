@@ -97,7 +97,9 @@ class ConcatHidden(Container):
     connections" to the output).
     """
 
-    def __init__(self, *layers: Any, dtype: Any = None, seed: int | np.random.Generator | None = None) -> None:
+    def __init__(
+        self, *layers: Any, dtype: Any = None, seed: int | np.random.Generator | None = None
+    ) -> None:
         super().__init__(layers, dtype, seed)
 
     def forward(
@@ -128,7 +130,9 @@ class ConcatHidden(Container):
         dstates = list(self._check_state(dstate, dy, "dstate"))
         dx: Any = 0  # nothing comes from above the last layer
         for index in reversed(range(len(self.layers))):
-            dx, dstates[index] = self.layers[index].backward(pieces[index] + dx, caches[index], dstates[index])
+            dx, dstates[index] = self.layers[index].backward(
+                pieces[index] + dx, caches[index], dstates[index]
+            )
         return dx, tuple(dstates)
 
 
@@ -151,7 +155,9 @@ class Residual(Container):
         x = check_array("x", x)
         y, state, cache = self.layers[0].forward(x, self._check_state(state, x)[0], lengths, training, rng)
         if y.shape != x.shape:
-            raise ValueError(f"expected a layer whose output is as wide as its input {x.shape}, got {y.shape}")
+            raise ValueError(
+                f"expected a layer whose output is as wide as its input {x.shape}, got {y.shape}"
+            )
         real = None if lengths is None else real_steps(check_lengths(lengths, x), len(x))[:, :, None]
         return y + mask_steps(x, real).astype(y.dtype, copy=False), (state,), (cache, real)
 
@@ -212,7 +218,9 @@ class Bidirectional(Container):
         if self.merge == "concat":
             y = np.concatenate([y_there, y_back], axis=2)
         elif y_there.shape != y_back.shape:
-            raise ValueError(f"expected two outputs of one shape to merge, got {y_there.shape}, {y_back.shape}")
+            raise ValueError(
+                f"expected two outputs of one shape to merge, got {y_there.shape}, {y_back.shape}"
+            )
         else:
             y = (y_there + y_back) * (0.5 if self.merge == "mean" else 1)
         return y, (state_there, state_back), (cache_there, cache_back, y_there.shape[2], y.shape, lengths)

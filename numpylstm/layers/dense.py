@@ -7,6 +7,7 @@ Both treat the last axis as features and every other axis alike, so they serve a
 well as a batch (B, D).
 """
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -153,7 +154,7 @@ def MLP(
     if len(sizes) < 2:
         raise ValueError(f"expected an input size and an output size at least, got {sizes}")
     layers: list[Any] = []
-    for index, (input_size, output_size) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for index, (input_size, output_size) in enumerate(pairwise(sizes)):
         last = index == len(sizes) - 2
         act = output_activation if last else activation
         layers.append(Dense(input_size, output_size, activation=act, init=init))

@@ -138,7 +138,14 @@ class LSTM(RecurrentLayer):
             s[:, : D + 1] = u[:T, : D + 1]
 
         # Views of all steps are made once: slicing inside the loop would cost as much as the small sums.
-        seen, a, sigmoids, o, i_f, g_c = s, v[:, : 4 * H], v[:, : 3 * H], v[:, :H], v[:, H : 3 * H], v[:, 3 * H :]
+        seen, a, sigmoids, o, i_f, g_c = (
+            s,
+            v[:, : 4 * H],
+            v[:, : 3 * H],
+            v[:, :H],
+            v[:, H : 3 * H],
+            v[:, 3 * H :],
+        )
         for t, stop in enumerate(ended(lengths, T)):
             if mask is not None:
                 np.multiply(h[t], mask, out=seen[t, D + 1 :])
@@ -168,9 +175,7 @@ class LSTM(RecurrentLayer):
         cache = LSTMCache(u, s, v, tanh_c, mask, lengths)
         return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
 
-    def backward(
-        self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None
-    ) -> tuple[np.ndarray, LSTMState]:
+    def backward(self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None) -> tuple[np.ndarray, LSTMState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
         u, s, v, tanh_c, mask, lengths = cache
         T, H, B = tanh_c.shape

@@ -8,7 +8,9 @@ def sum_outer(a: np.ndarray, s: np.ndarray) -> np.ndarray:
     T, A, B = a.shape
     S = s.shape[1]
     if A * S > 8192 or B < 8:
-        return np.tensordot(a, s, axes=((0, 2), (0, 2)))  # one product; the reordering it costs is small beside it
+        return np.tensordot(
+            a, s, axes=((0, 2), (0, 2))
+        )  # one product; the reordering it costs is small beside it
     total = np.zeros((A, S), np.result_type(a, s))
     for start in range(0, T, 64):  # narrow layers: small products of so few steps that they stay in the cache
         part = slice(start, start + 64)

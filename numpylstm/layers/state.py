@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .base import Layer
 
 
-
 def map_state(function: Any, state: Any) -> Any:
     """The same structure with `function` applied to every array in it."""
     if isinstance(state, tuple):
@@ -44,7 +43,9 @@ def check_state(state: Any, expected: Any, name: str = "state") -> Any:
         if not isinstance(state, tuple | list) or len(state) != len(expected):
             fields = getattr(expected, "_fields", [f"layer {i}" for i in range(len(expected))])
             got = f"{len(state)} members" if isinstance(state, tuple | list) else type(state).__name__
-            raise ValueError(f"expected {name} to be a tuple of {len(expected)} ({', '.join(fields)}), got {got}")
+            raise ValueError(
+                f"expected {name} to be a tuple of {len(expected)} ({', '.join(fields)}), got {got}"
+            )
         keys = getattr(expected, "_fields", range(len(expected)))
         members = [
             check_state(s, e, f"{name}.{key}") for key, s, e in zip(keys, state, expected, strict=True)

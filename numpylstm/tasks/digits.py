@@ -19,7 +19,7 @@ from ..training import History, fit
 
 @dataclass
 class DigitData:
-    """Pictures (n, pixels) with values from 0 to 1 and their digits (n,), for training and for the final figure."""
+    """Pictures (n, pixels) from 0 to 1 and their digits (n,), for training and for the final figure."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -63,7 +63,11 @@ def load_digits(directory: str | PathLike[str] | None, seed: int = 0) -> DigitDa
     test, train = np.split(order, [len(order) // 5])
     labels = bundled.target.astype(np.int64)
     return DigitData(
-        images[train], labels[train], images[test], labels[test], "scikit-learn's bundled digits, a fifth held out"
+        images[train],
+        labels[train],
+        images[test],
+        labels[test],
+        "scikit-learn's bundled digits, a fifth held out",
     )
 
 
@@ -71,7 +75,7 @@ def train(
     data: DigitData,
     *,
     hidden_size: int = 512,
-    epochs: int = 20,
+    epochs: int = 16,
     seed: int = 0,
     quick: bool = False,
     progress: bool = True,
@@ -85,8 +89,16 @@ def train(
     dev, part = np.split(order, [len(order) // 10])
     if quick:
         part = part[:2000]
-    net = MLP(data.train_images.shape[1], hidden_size, 10, activation="relu", dropout=0.3, dtype=np.float32, seed=rng)
-    batch_size = 100
+    net = MLP(
+        data.train_images.shape[1],
+        hidden_size,
+        10,
+        activation="relu",
+        dropout=0.3,
+        dtype=np.float32,
+        seed=rng,
+    )
+    batch_size = 128
     updates = epochs * -(-len(part) // batch_size)
     history = fit(
         net,

@@ -18,7 +18,6 @@ from ..audio import wav
 from ..audio.esr import esr_db
 from ..datasets.plucked import plucked_string
 from ..layers import GRU, LSTM, Dense, Layer, Residual, Sequential
-from ..losses import esr
 from ..optimizers import Adam, Cosine
 from ..training import History, fit
 from .run import find_model
@@ -82,8 +81,8 @@ def load_recording(input_path: str | PathLike[str], target_path: str | PathLike[
         )
     if len(signals[0]) != len(signals[1]):
         raise ValueError(
-            f"expected two recordings of the same length, got {input_path} with {len(signals[0])} samples and "
-            f"{target_path} with {len(signals[1])}"
+            f"expected two recordings of the same length, got {input_path} with {len(signals[0])} samples "
+            f"and {target_path} with {len(signals[1])}"
         )
     return check_recording(Recording(signals[0], signals[1], rates[0]))
 
@@ -192,7 +191,7 @@ def esr_of_piece(whole: np.ndarray) -> Any:
 
 
 def run_file(net: Layer, samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
-    """Every channel of (n, channels) through the network, and how many times faster than real time that is."""
+    """Every channel of (n, channels) through the network, and how many times real time that is."""
     started = time.perf_counter()
     output = net.predict(samples[:, :, None].astype(np.float32))[:, :, 0]
     seconds = max(time.perf_counter() - started, 1e-9)
@@ -255,7 +254,9 @@ def evaluate(
 
 def check_rate(trained: int | None, rate: int, path: str | PathLike[str]) -> None:
     if trained is not None and trained != rate:
-        raise ValueError(f"expected a recording at {trained} Hz, as the model was trained at, got {path} at {rate} Hz")
+        raise ValueError(
+            f"expected a recording at {trained} Hz, as the model was trained at, got {path} at {rate} Hz"
+        )
 
 
 def describe(esr_in_db: float) -> str:

@@ -119,7 +119,8 @@ def table(rows: list[Row]) -> str:
     width = max(len(row.name) for row in rows)
     lines = [f"{'layer':<{width}}   max error   worst tensor"]
     lines += [
-        f"{row.name:<{width}}   {row.error:9.1e}   {row.tensor:<14} {'ok' if row.passed else 'WRONG'}" for row in rows
+        f"{row.name:<{width}}   {row.error:9.1e}   {row.tensor:<14} {'ok' if row.passed else 'WRONG'}"
+        for row in rows
     ]
     failed = sum(not row.passed for row in rows)
     verdict = "all right to 11 digits" if not failed else f"{failed} of {len(rows)} WRONG"

@@ -1,9 +1,9 @@
 """A run folder: what a training leaves behind, the same for every task.
 
-    config.json        what was asked for and what the figures are
-    metrics.jsonl      one line an epoch
-    model.safetensors  the network, for `numpylstm.load`
-    *.png              figures
+config.json        what was asked for and what the figures are
+metrics.jsonl      one line an epoch
+model.safetensors  the network, for `numpylstm.load`
+*.png              figures
 """
 
 import json
@@ -32,11 +32,15 @@ def open_run(out: str | PathLike[str]) -> Path:
     return folder
 
 
-def write_run(folder: Path, net: Layer, history: History, config: dict[str, Any], figures: dict[str, Any]) -> None:
+def write_run(
+    folder: Path, net: Layer, history: History, config: dict[str, Any], figures: dict[str, Any]
+) -> None:
     """Write everything but the pictures; each file whole or not at all."""
     net.save(folder / MODEL)
     write_text(folder / "metrics.jsonl", "".join(json.dumps(finite(row)) + "\n" for row in history.rows()))
-    write_json(folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()}))
+    write_json(
+        folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()})
+    )
 
 
 def find_model(path: str | PathLike[str]) -> Path:

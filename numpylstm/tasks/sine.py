@@ -53,7 +53,9 @@ def sine_wave(samples: int, phase: Any = 0.0) -> np.ndarray:
 # ------------------------------------------------------------------------ the default recipe
 
 
-def train_default(seed: int = 0, updates: int = 1500, free_samples: int = 5000, progress: bool = True) -> SineResult:
+def train_default(
+    seed: int = 0, updates: int = 1500, free_samples: int = 5000, progress: bool = True
+) -> SineResult:
     """Train a network that holds the tone when it runs free.
 
     What makes the difference to `train_reference`: every step of the second half of each window has a
@@ -62,7 +64,9 @@ def train_default(seed: int = 0, updates: int = 1500, free_samples: int = 5000, 
     """
     window, batch, epochs = 2 * PERIOD, 32, max(updates // 100, 1)
     updates = max(updates // epochs, 1) * epochs
-    net = Sequential(GaussianNoise(0.02), LSTM(1, 16), LSTM(16, 16), Dense(16, 1), dtype=np.float32, seed=seed)
+    net = Sequential(
+        GaussianNoise(0.02), LSTM(1, 16), LSTM(16, 16), Dense(16, 1), dtype=np.float32, seed=seed
+    )
     noise = net.layers[0]
 
     def batches(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -129,7 +133,12 @@ def measure_tone(signal: np.ndarray) -> dict[str, float]:
 
 
 def train_reference(
-    seed: int = 0, ahead: int = 2, samples: int = 50_001, epochs: int = 10, free_samples: int = 800, progress: bool = True
+    seed: int = 0,
+    ahead: int = 2,
+    samples: int = 50_001,
+    epochs: int = 10,
+    free_samples: int = 800,
+    progress: bool = True,
 ) -> SineResult:
     """Train as the notebook did, and measure what it measured, then let it run free.
 
