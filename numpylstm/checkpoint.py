@@ -53,7 +53,7 @@ def build(config: Any, dtype: Any = None) -> Layer:
     except (TypeError, ValueError, MemoryError, OverflowError, RecursionError) as error:
         raise ModelError(f"cannot build {cls.__name__}: {error}") from error
     if init:
-        net.init = init  # type: ignore[attr-defined]
+        net.init = init
     return net
 
 

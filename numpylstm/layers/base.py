@@ -240,7 +240,7 @@ class Stream:
         self.state = self.layer.initial_state(self.batch)
 
     def process(self, block: np.ndarray) -> np.ndarray:
-        """The next block (n, B, D) -> (n, B, H). A plain signal (n,) is taken as (n, 1, 1), and comes back so."""
+        """The next block (n, B, D) -> (n, B, H). A plain signal (n,) comes back as (n,)."""
         block = np.asarray(block)
         signal = block.ndim == 1
         if signal:
