@@ -60,7 +60,7 @@ def softmax_cross_entropy(
     Raises:
         ValueError: shapes that do not fit, a class outside 0 to C - 1.
     """
-    y = np.asarray(logits)
+    y = _floating(logits)
     classes = y.shape[-1]
     target = np.asarray(target)
     if target.dtype.kind in "iu" and target.shape == y.shape[:-1]:
@@ -144,8 +144,14 @@ def _count(real: np.ndarray, y: np.ndarray) -> int:
     return max(int(np.broadcast_to(real, y.shape).sum()), 1)
 
 
+def _floating(y: Any) -> np.ndarray:
+    """y as floating or complex numbers: whole ones would cut off the fractions of a target cast to them."""
+    y = np.asarray(y)
+    return y if y.dtype.kind in "fc" else y.astype(float)
+
+
 def _pair(y: Any, target: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    y, target = np.asarray(y), np.asarray(target)
+    y, target = _floating(y), np.asarray(target)
     if y.shape != target.shape:
         raise ValueError(f"expected target of the shape of y {y.shape}, got {target.shape}")
     if not np.iscomplexobj(target):

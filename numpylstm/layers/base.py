@@ -58,10 +58,11 @@ class Layer:
         dtype = np.dtype(dtype)
         if dtype.kind not in "fc":
             raise ValueError(f"expected a floating or complex dtype, got {dtype}")
-        for layer in layers:
-            if layer._owned:
+        for index, layer in enumerate(layers):
+            if layer._owned or any(layer is other for other in layers[:index]):
                 raise ValueError(f"{layer!r} already belongs to a network: hand in layer.copy()")
-            layer._owned = True  # at once, so that the same layer twice in a row is refused as well
+        for layer in layers:
+            layer._owned = True
         self._owned = False
         self._shapes = dict(shapes)
         self.layers = layers
@@ -261,7 +262,7 @@ class StatelessLayer(Layer):
         """The input in the layer's precision, zero at padded steps, and the mask (T, B, 1) of real steps."""
         x = check_array("x", x)
         expected = f"(T, B, {size or 'D'}) or (B, {size or 'D'})"
-        if x.ndim < 2 or (size is not None and x.shape[-1] != size):
+        if x.ndim not in (2, 3) or (size is not None and x.shape[-1] != size):
             raise ValueError(f"expected x of shape {expected}, got {x.shape}")
         x = x.astype(compute_dtype(self.dtype, x), copy=False)
         if lengths is None:

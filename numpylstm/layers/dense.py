@@ -34,7 +34,7 @@ class Dense(StatelessLayer):
         input_size, output_size: D, O.
         bias: whether there is a bias b.
         activation: "sigmoid", "tanh", "relu", "softmax", or None for none.
-        init: "default" (Glorot), "pytorch" (uniform ±1/sqrt(D)) or "zeros".
+        init: "default" or "tensorflow" (Glorot), "pytorch" (uniform ±1/sqrt(D)) or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
     Attributes:
@@ -66,10 +66,10 @@ class Dense(StatelessLayer):
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Glorot weights and zero biases, or with `init="pytorch"` all uniform within ±1/sqrt(D)."""
+        self.theta[...] = 0
         if self.init == "pytorch":
             self.theta[...] = pytorch_uniform(rng, self.theta.shape, self.input_size)
-        elif self.init == "default":
-            self.theta[...] = 0
+        elif self.init in ("default", "tensorflow"):
             self.params["W"][...] = glorot(rng, self.output_size, self.input_size)
 
     def forward(
@@ -87,17 +87,16 @@ class Dense(StatelessLayer):
         if self.bias:
             a += self.params["b"]
         y = mask_steps(get_activation(self.activation).forward(a), real)
-        return y, (), DenseCache(x, y, real)
+        # The cache keeps a y of its own where its values are needed: the caller may write into the other.
+        return y, (), DenseCache(x, y.copy() if self.activation else y, real)
 
     def backward(self, dy: np.ndarray, cache: DenseCache, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
         """dy (..., B, O) -> dx (..., B, D); adds into `grads`."""
         x, y, real = cache
         dy = self._check_dy(dy, y.shape, real)
         da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
-        batch = x.shape[-2]
-        self.grads["W"] += sum_outer(
-            da.reshape(-1, self.output_size, batch), x.swapaxes(-1, -2).reshape(-1, self.input_size, batch)
-        )
+        one_step = (None,) * (3 - x.ndim)  # a batch (B, D) is a sequence of one step
+        self.grads["W"] += sum_outer(da[one_step], x.swapaxes(-1, -2)[one_step])
         if self.bias:
             self.grads["b"] += da.sum(axis=(*range(da.ndim - 2), -1))
         return np.matmul(self.params["W"].T, da).swapaxes(-1, -2), ()
@@ -123,7 +122,7 @@ class Activation(StatelessLayer):
     ) -> tuple[np.ndarray, tuple[()], tuple[np.ndarray, np.ndarray | None]]:
         x, real = self._check(x, lengths, None)
         y = mask_steps(get_activation(self.name).forward(x), real)
-        return y, (), (y, real)
+        return y, (), (y.copy(), real)  # the caller may write into y
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
         y, real = cache

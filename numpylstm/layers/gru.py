@@ -54,7 +54,7 @@ class GRU(RecurrentLayer):
         bias: whether there are the biases b_x and b_h.
         reset_after: whether the reset gate acts after the recurrent product (PyTorch) or before (the paper).
         recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
-        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)) or "zeros".
+        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)), "tensorflow" or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
     Attributes:
@@ -101,7 +101,9 @@ class GRU(RecurrentLayer):
         # sigmoid(a) = (1 + tanh(a / 2)) / 2, with the halving inside the weights of r and z.
         half = np.repeat([0.5, 1], [2 * H, H])[:, None].astype(self.dtype)
         W_x, W_h = self.params["W_x"] * half, self.params["W_h"] * half
-        v = np.matmul(W_x, x)  # the input's part of all pre-activations, for all steps
+        empty = self._buffers.empty
+        v = empty((T, 3 * H, B), x.dtype)
+        np.matmul(W_x, x, out=v)  # the input's part of all pre-activations, for all steps
         b_hn = None
         if self.bias:
             b_x, b_h = self.params["b_x"][:, None] * half, self.params["b_h"][:, None] * half
@@ -111,10 +113,10 @@ class GRU(RecurrentLayer):
             if not self.reset_after:
                 v[:, 2 * H :] += b_hn
 
-        h = np.empty((T + 1, H, B), x.dtype)
-        q = np.empty((T, H, B), x.dtype)
+        h = empty((T + 1, H, B), x.dtype)
+        q = empty((T, H, B), x.dtype)
         h[0] = h0
-        seen = h if mask is None else np.empty((T, H, B), x.dtype)
+        seen = h if mask is None else empty((T, H, B), x.dtype)
         r, z, rz, n = v[:, :H], v[:, H : 2 * H], v[:, : 2 * H], v[:, 2 * H :]
         for t, stop in enumerate(ended(lengths, T)):
             if mask is not None:
@@ -153,7 +155,7 @@ class GRU(RecurrentLayer):
         r, z, n = v[:, :H], v[:, H : 2 * H], v[:, 2 * H :]
 
         # The factors that dh will meet, for all steps at once; row blocks as in `gates`.
-        da = np.empty((T, 3 * H, B), dh.dtype)
+        da = self._buffers.empty((T, 3 * H, B), dh.dtype)
         da_r, da_z, da_n = da[:, :H], da[:, H : 2 * H], da[:, 2 * H :]
         da_r[...] = (q if self.reset_after else seen[:T]) * r * (1 - r)
         da_z[...] = (h[:T] - n) * z * (1 - z)
@@ -161,7 +163,7 @@ class GRU(RecurrentLayer):
 
         W_h_T = np.ascontiguousarray(self.params["W_h"].T)
         # The gradient by W_h h + b_h: the same as da, but for dq_n = da_n r.
-        dq = np.empty_like(da) if self.reset_after else da
+        dq = self._buffers.empty(da.shape, da.dtype) if self.reset_after else da
         for t, stop in reversed(list(enumerate(ended(lengths, T)))):
             dh += dy[t]
             held = None if stop is None else dh[:, stop]

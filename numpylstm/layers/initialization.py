@@ -27,6 +27,6 @@ def pytorch_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan: int) 
 
 
 def check_init(init: str) -> str:
-    if init not in ("default", "pytorch", "zeros"):
-        raise ValueError(f"expected init 'default', 'pytorch' or 'zeros', got {init!r}")
+    if init not in ("default", "pytorch", "tensorflow", "zeros"):
+        raise ValueError(f"expected init 'default', 'pytorch', 'tensorflow' or 'zeros', got {init!r}")
     return init

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .products import sum_outer
-from .recurrent import RecurrentLayer, ended, recurrent_sizes
+from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
 
 class LSTMState(NamedTuple):
@@ -61,7 +61,7 @@ class LSTM(RecurrentLayer):
         peepholes: whether the gates see the memory cell, through `p (3, H)` with rows i, f, o.
         recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
         forget_bias: starting value of b_f. 1 lets the memory last from the start (Jozefowicz et al. 2015).
-        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)) or "zeros".
+        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)), "tensorflow" or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
     Attributes:
@@ -105,7 +105,7 @@ class LSTM(RecurrentLayer):
 
     def initialize(self, rng: np.random.Generator) -> None:
         super().initialize(rng)
-        if self.init == "default" and self.bias:
+        if self.init in ("default", "tensorflow") and self.bias:
             self._by_gate("b")[self.gates.index("f")] = self.forget_bias
 
     def forward(
@@ -123,54 +123,67 @@ class LSTM(RecurrentLayer):
         mask = self._dropout_mask(B, training, rng, x.dtype)
 
         # sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves all gates.
-        half = np.repeat([0.5, 1], [3 * H, H])[:, None].astype(self.dtype)
+        rows = np.repeat([0.5, 1], [3 * H, H])[:, None].astype(self.dtype)
         b = self.params["b"] if self.bias else np.zeros(4 * H, self.dtype)
-        W = np.concatenate([self.params["W_x"], b[:, None], self.params["W_h"]], axis=1) * half
+        W = np.concatenate([self.params["W_x"], b[:, None], self.params["W_h"]], axis=1) * rows
         p_i, p_f, p_o = 0.5 * self.params["p"][:, :, None] if self.peepholes else (None, None, None)
+        half = np.array(
+            0.5, self.dtype
+        )  # as an array: converting a Python number costs as much as a small sum
 
-        u = np.empty((T + 1, D + 1 + 3 * H, B), x.dtype)
-        v = np.empty((T + 1, 5 * H, B), x.dtype)
-        tanh_c = np.empty((T, H, B), x.dtype)
-        s = u[:T, : D + 1 + H] if mask is None else np.empty((T, D + 1 + H, B), x.dtype)
+        empty = self._buffers.empty
+        u = empty((T + 1, D + 1 + 3 * H, B), x.dtype)
+        v = empty((T + 1, 5 * H, B), x.dtype)
+        tanh_c = empty((T, H, B), x.dtype)
+        s = u[:T, : D + 1 + H] if mask is None else empty((T, D + 1 + H, B), x.dtype)
         h, ig_fc, c = u[:, D + 1 : D + 1 + H], u[:, D + 1 + H :], v[:, 4 * H :]
         u[:T, :D], u[:, D], h[0], c[0] = x, 1, h0, c0
         if mask is not None:
             s[:, : D + 1] = u[:T, : D + 1]
 
-        # Views of all steps are made once: slicing inside the loop would cost as much as the small sums.
-        seen, a, sigmoids, o, i_f, g_c = (
+        # With peepholes o has to wait for the new cell; without, all gates go through the same three calls.
+        first = 0 if p_o is None else H
+        # Walking through views costs half of indexing them; each name is one step's piece of u, v or tanh_c.
+        views = zip(
+            ended(lengths, T),
             s,
             v[:, : 4 * H],
-            v[:, : 3 * H],
-            v[:, :H],
+            v[:, first : 4 * H],
+            v[:, first : 3 * H],
             v[:, H : 3 * H],
             v[:, 3 * H :],
+            ig_fc[1:],
+            ig_fc[1:, :H],
+            ig_fc[1:, H:],
+            c[1:],
+            tanh_c,
+            v[:, :H],
+            h[1:],
+            strict=False,
         )
-        for t, stop in enumerate(ended(lengths, T)):
+        for t, (stop, s_t, a, gates, sigmoids, i_f, g_c, ig_fc_t, ig, fc, c_t, tanh_c_t, o, h_t) in enumerate(
+            views
+        ):
             if mask is not None:
-                np.multiply(h[t], mask, out=seen[t, D + 1 :])
-            np.matmul(W, seen[t], out=a[t])
-            if p_o is None:
-                np.tanh(a[t], out=a[t])
-                sigmoids[t] *= 0.5
-                sigmoids[t] += 0.5
-            else:
+                np.multiply(h[t], mask, out=s_t[D + 1 :])
+            np.matmul(W, s_t, a)
+            if p_o is not None:
                 v[t, H : 2 * H] += p_i * c[t]
                 v[t, 2 * H : 3 * H] += p_f * c[t]
-                np.tanh(a[t, H:], out=a[t, H:])
-                i_f[t] *= 0.5
-                i_f[t] += 0.5
-            np.multiply(i_f[t], g_c[t], out=ig_fc[t + 1])
-            np.add(ig_fc[t + 1, :H], ig_fc[t + 1, H:], out=c[t + 1])
+            np.tanh(gates, gates)
+            np.multiply(sigmoids, half, sigmoids)
+            np.add(sigmoids, half, sigmoids)
+            np.multiply(i_f, g_c, ig_fc_t)
+            np.add(ig, fc, c_t)
+            np.tanh(c_t, tanh_c_t)
             if p_o is not None:
-                o[t] += p_o * c[t + 1]
-                np.tanh(o[t], out=o[t])
-                o[t] *= 0.5
-                o[t] += 0.5
-            np.tanh(c[t + 1], out=tanh_c[t])
-            np.multiply(o[t], tanh_c[t], out=h[t + 1])
+                o += p_o * c_t
+                np.tanh(o, o)
+                o *= half
+                o += half
+            np.multiply(o, tanh_c_t, h_t)
             if stop is not None:
-                h[t + 1][:, stop], c[t + 1][:, stop] = h[t][:, stop], c[t][:, stop]
+                h_t[:, stop], c_t[:, stop] = h[t][:, stop], c[t][:, stop]
 
         cache = LSTMCache(u, s, v, tanh_c, mask, lengths)
         return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
@@ -181,44 +194,57 @@ class LSTM(RecurrentLayer):
         T, H, B = tanh_c.shape
         D = self.input_size
         dy, (dh, dc) = self._enter_backward(dy, dstate, tanh_c.shape, u.dtype, lengths)
-        o, i, f, g, c_before = (v[:T, k * H : (k + 1) * H] for k in range(5))
-        h, ig = u[1:, D + 1 : D + 1 + H], u[1:, D + 1 + H : D + 1 + 2 * H]
-
-        # The factors that dh and dc will meet, for all steps at once; row blocks as in `gates`.
-        da = np.empty((T, 4 * H, B), dh.dtype)
-        da[:, : 3 * H] = u[1:, D + 1 :] * (1 - v[:T, : 3 * H])
-        da[:, 3 * H :] = i - ig * g
-        dc_by_dh = o - h * tanh_c
+        h_ig_fc = u[1:, D + 1 :]
 
         W_h_T = np.ascontiguousarray(self.params["W_h"].T)
+        W_x_T = np.ascontiguousarray(self.params["W_x"].T)
         p_i, p_f, p_o = self.params["p"][:, :, None] if self.peepholes else (None, None, None)
-        da_o, da_ifg = da[:, :H], da[:, H:].reshape(T, 3, H, B)
-        for t, stop in reversed(list(enumerate(ended(lengths, T)))):
-            dh += dy[t]
-            held = None if stop is None else (dh[:, stop], dc[:, stop])
-            da_o[t] *= dh
-            dc += dh * dc_by_dh[t]
-            if p_o is not None:
-                dc += p_o * da_o[t]
-            da_ifg[t] *= dc
-            dc *= f[t]
-            if p_o is not None:
-                dc += p_i * da_ifg[t, 0] + p_f * da_ifg[t, 1]
-            if stop is not None:
-                da[t][:, stop] = 0
-            np.matmul(W_h_T, da[t], out=dh)
-            if mask is not None:
-                dh *= mask
-            if held is not None:
-                dh[:, stop], dc[:, stop] = held
+        stops = ended(lengths, T)
+        dx = self._buffers.empty((T, D, B), dh.dtype)
+        dW = np.zeros((4 * H, D + 1 + H), dh.dtype)
+        # A block of steps at a time, so that what a step needs is still in the cache from the step before.
+        for part in blocks_backwards(T, 13 * H * B * dh.itemsize):
+            # The factors that dh and dc will meet, for all steps of the block; row blocks as in `gates`.
+            da = self._buffers.empty((part.stop - part.start, 4 * H, B), dh.dtype)
+            np.subtract(1, v[part, : 3 * H], da[:, : 3 * H])
+            da[:, : 3 * H] *= h_ig_fc[part]
+            da_g = da[:, 3 * H :]
+            np.multiply(h_ig_fc[part, H : 2 * H], v[part, 3 * H : 4 * H], da_g)
+            np.subtract(v[part, H : 2 * H], da_g, da_g)
+            dc_by_dh = h_ig_fc[part, :H] * tanh_c[part]
+            np.subtract(v[part, :H], dc_by_dh, dc_by_dh)
 
-        dW = sum_outer(da, s)
+            da_o, da_ifg, f = da[:, :H], da[:, H:].reshape(len(da), 3, H, B), v[part, 2 * H : 3 * H]
+            views = zip(stops[part], dy[part], da, da_o, da_ifg, dc_by_dh, f, strict=True)
+            for stop, dy_t, da_t, da_o_t, da_ifg_t, dc_t, f_t in reversed(list(views)):
+                np.add(dh, dy_t, dh)
+                held = None if stop is None else (dh[:, stop], dc[:, stop])
+                np.multiply(da_o_t, dh, da_o_t)
+                np.multiply(dc_t, dh, dc_t)
+                np.add(dc, dc_t, dc)
+                if p_o is not None:
+                    dc += p_o * da_o_t
+                np.multiply(da_ifg_t, dc, da_ifg_t)
+                np.multiply(dc, f_t, dc)
+                if p_o is not None:
+                    dc += p_i * da_ifg_t[0] + p_f * da_ifg_t[1]
+                if stop is not None:
+                    da_t[:, stop] = 0
+                np.matmul(W_h_T, da_t, dh)
+                if mask is not None:
+                    dh *= mask
+                if held is not None:
+                    dh[:, stop], dc[:, stop] = held
+
+            dW += sum_outer(da, s[part])
+            np.matmul(W_x_T, da, dx[part])
+            if self.peepholes:
+                c_before, c_after = v[:T, 4 * H :][part], v[1:, 4 * H :][part]
+                self.grads["p"][:2] += np.einsum("tkhb,thb->kh", da_ifg[:, :2], c_before)
+                self.grads["p"][2] += np.einsum("thb,thb->h", da_o, c_after)
+
         self.grads["W_x"] += dW[:, :D]
         self.grads["W_h"] += dW[:, D + 1 :]
         if self.bias:
             self.grads["b"] += dW[:, D]
-        if self.peepholes:
-            self.grads["p"][:2] += np.einsum("tkhb,thb->kh", da_ifg[:, :2], c_before)
-            self.grads["p"][2] += np.einsum("thb,thb->h", da_o, v[1:, 4 * H :])
-        dx = np.matmul(self.params["W_x"].T, da)
         return dx.transpose(0, 2, 1), LSTMState(dh.T.copy(), dc.T.copy())

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
+from .buffers import Buffers
 from .checks import check_array, check_lengths, check_probability, check_size, compute_dtype, real_steps
 from .initialization import check_init, glorot, orthogonal, pytorch_uniform
 from .state import check_state, state_arrays
+
+CACHE = 1 << 19
+"""Bytes that a block of steps may touch: half of a usual second-level cache."""
 
 Padding = list[np.ndarray | None]
 """For each step the indices of the sequences that have ended, None where none has."""
@@ -36,6 +40,7 @@ class RecurrentLayer(Layer):
     ) -> None:
         self.input_size, self.hidden_size = input_size, hidden_size
         self.init = check_init(init)
+        self._buffers = Buffers()
         self.recurrent_dropout = check_probability("recurrent_dropout", recurrent_dropout)
         super().__init__(shapes, dtype)
         self.initialize(np.random.default_rng(seed))
@@ -43,13 +48,19 @@ class RecurrentLayer(Layer):
     def initialize(self, rng: np.random.Generator) -> None:
         """Glorot for each gate's input weights, orthogonal for its recurrent ones, zero elsewhere.
 
-        With `init="pytorch"` everything is uniform within ±1/sqrt(H), as `torch.nn.LSTM` draws it.
+        With `init="pytorch"` everything is uniform within ±1/sqrt(H), as `torch.nn.LSTM` draws it. With
+        "tensorflow" W_x and W_h of all gates are one Glorot matrix, as `tf.nn.rnn_cell.LSTMCell` draws it:
+        its fan out counts every gate, so all weights start smaller.
         """
         self._mask_rng = rng.spawn(1)[0]
+        self.theta[...] = 0
         if self.init == "pytorch":
             self.theta[...] = pytorch_uniform(rng, self.theta.shape, self.hidden_size)
+        elif self.init == "tensorflow":
+            rows = len(self.gates) * self.hidden_size
+            W = glorot(rng, rows, self.input_size + self.hidden_size)
+            self.params["W_x"][...], self.params["W_h"][...] = np.split(W, [self.input_size], axis=1)
         elif self.init == "default":
-            self.theta[...] = 0
             for W_x, W_h in zip(self._by_gate("W_x"), self._by_gate("W_h"), strict=True):
                 W_x[...] = glorot(rng, *W_x.shape)
                 W_h[...] = orthogonal(rng, self.hidden_size)
@@ -81,7 +92,8 @@ class RecurrentLayer(Layer):
 
     def _leave(self, h: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         """The hidden states (T, H, B) as an output (T, B, H) that owns its memory, 0 at padded steps."""
-        y = h.copy()
+        y = self._buffers.empty(h.shape, h.dtype)
+        y[...] = h
         if lengths is not None:
             np.copyto(y, 0, where=~real_steps(lengths, len(y))[:, None, :])
         return y.transpose(0, 2, 1)
@@ -120,6 +132,12 @@ def ended(lengths: np.ndarray | None, steps: int) -> Padding:
     if lengths is None:
         return [None] * steps
     return [np.flatnonzero(t >= lengths) if t >= lengths.min(initial=steps) else None for t in range(steps)]
+
+
+def blocks_backwards(steps: int, step_bytes: int) -> list[slice]:
+    """The steps of a sequence in blocks, the last one first, each of about as many as the cache holds."""
+    size = int(np.clip(CACHE // max(step_bytes, 1), 8, 128))
+    return [slice(max(stop - size, 0), stop) for stop in range(steps, 0, -size)]
 
 
 def recurrent_sizes(input_size: Any, hidden_size: Any) -> tuple[int, int]:

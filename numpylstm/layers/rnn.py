@@ -41,7 +41,7 @@ class RNN(RecurrentLayer):
         bias: whether there is a bias b.
         activation: "tanh" or "relu".
         recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
-        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)) or "zeros".
+        init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)), "tensorflow" or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
     Attributes:
@@ -88,9 +88,10 @@ class RNN(RecurrentLayer):
         activation = get_activation(self.activation).forward
         W_h = self.params["W_h"]
 
-        h = np.empty((T + 1, self.hidden_size, B), x.dtype)
+        empty = self._buffers.empty
+        h = empty((T + 1, self.hidden_size, B), x.dtype)
         h[0] = h0
-        seen = h if mask is None else np.empty((T, self.hidden_size, B), x.dtype)
+        seen = h if mask is None else empty((T, self.hidden_size, B), x.dtype)
         a = np.matmul(self.params["W_x"], x)  # the input's part of the pre-activation, for all steps
         if self.bias:
             a += self.params["b"][:, None]
@@ -112,7 +113,7 @@ class RNN(RecurrentLayer):
         activation_backward = get_activation(self.activation).backward
         W_h_T = np.ascontiguousarray(self.params["W_h"].T)
 
-        da = np.empty((T, H, B), dh.dtype)
+        da = self._buffers.empty((T, H, B), dh.dtype)
         for t, stop in reversed(list(enumerate(ended(lengths, T)))):
             dh += dy[t]
             held = None if stop is None else dh[:, stop]

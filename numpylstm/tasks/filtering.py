@@ -1,15 +1,18 @@
 """Learn what a box does to sound from two recordings, before and after it.
 
 One sample goes in, one comes out, and the recurrent state carries all the past there is: no windows, no
-classes. The recording is laid out as lanes side by side, run through in pieces with the state carried, and
-judged on its last quarter, which training never sees.
+classes. The recording is laid out as lanes side by side and run through in pieces with the state carried.
+A tenth of it, after what is trained on, decides between settings; its last quarter gives the final figure
+and is used for nothing else.
+
+The read-out is linear, so once the recurrent part is trained, the best read-out is known exactly: least
+squares. That last step is taken only where the tenth agrees that it helps.
 """
 
-import math
 import time
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,15 +21,21 @@ from ..audio import wav
 from ..audio.esr import esr_db
 from ..datasets.plucked import plucked_string
 from ..layers import GRU, LSTM, Dense, Layer, Residual, Sequential
+from ..losses import Loss
 from ..optimizers import Adam, Cosine
 from ..training import History, fit
+from ..training import evaluate as evaluate_loss
+from .readout import refit
 from .run import find_model
 
-HELD_OUT = 0.25
-"""Share of the recording, its end, that is kept for the final figure."""
+HELD_OUT, DEV = 0.25, 0.1
+"""Shares of the recording: its end, kept for the final figure, and what lies before it, for decisions."""
 
 LANES, PIECE, WARMUP = 32, 512, 256
 """Lanes run side by side; samples in a piece between two updates; samples at a lane's start without loss."""
+
+PERFECT = -400.0
+"""What stands for an error of exactly 0, in dB: less than float64 could ever show."""
 
 SHORTEST = 8192
 """Samples below which there is not enough to learn from and to judge by."""
@@ -141,14 +150,18 @@ def train(
     if quick:
         updates = 5
     net = build_network(cell, hidden_size, residual, rng)
-    split = int(len(recording.input) * (1 - HELD_OUT))
-    x, target = lanes(recording.input[:split]), lanes(recording.target[:split])
+    n = len(recording.input)
+    split, dev_split = int(n * (1 - HELD_OUT)), int(n * (1 - HELD_OUT - DEV))
+    x, target = lanes(recording.input[:dev_split]), lanes(recording.target[:dev_split])
+    dev = lanes(recording.input[dev_split:split]), lanes(recording.target[dev_split:split])
+    loss = esr_of_piece(recording.target[:split])
     per_epoch = -(-(len(x) - WARMUP) // PIECE)
     epochs = max(round(updates / per_epoch), 1)
     history = fit(
         net,
         (x, target),
-        loss=esr_of_piece(recording.target[:split]),
+        dev,
+        loss=loss,
         optimizer=Adam(5e-3, clip_norm=1.0, schedule=Cosine(epochs * per_epoch, final=0.01)),
         epochs=epochs,
         batch_size=LANES,
@@ -157,9 +170,10 @@ def train(
         seed=rng,
         progress=progress,
     )
+    refit_readout(net, (x, target), dev, loss)
     output, factor = run_file(net, recording.input[:, None], recording.rate)
     output, target = output[split:, 0], recording.target[split:]
-    figures = {"esr_db": esr_db(output, target), "real_time_factor": factor}
+    figures = {"esr_db": finite_esr_db(output, target), "real_time_factor": factor}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
     return FilterResult(net, history, figures, target, output, recording.rate)
 
@@ -175,7 +189,7 @@ def lanes(signal: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(signal[: count * length].reshape(count, length).T[:, :, None], np.float32)
 
 
-def esr_of_piece(whole: np.ndarray) -> Any:
+def esr_of_piece(whole: np.ndarray) -> Loss:
     """The error-to-signal ratio with the level of the whole recording in place of the piece's own.
 
     A piece that happens to be nearly silent would otherwise count as much as all the others together.
@@ -188,6 +202,28 @@ def esr_of_piece(whole: np.ndarray) -> Any:
         return (error * error).sum() * scale, error * error.real.dtype.type(2 * scale)
 
     return loss
+
+
+def refit_readout(
+    net: Layer, train: tuple[np.ndarray, np.ndarray], dev: tuple[np.ndarray, np.ndarray], loss: Loss
+) -> None:
+    """Set the linear read-out to its optimum on the training part, if the dev part agrees.
+
+    Of some ridges the one that does best on dev is taken, and none if the trained read-out does better.
+    """
+    inner = net.layers[0] if isinstance(net, Residual) else net
+    cell, readout = cast(tuple[Layer, Dense], inner.layers)
+    x, target = train
+    wanted = (target - x if isinstance(net, Residual) else target)[WARMUP:].reshape(-1, 1)
+    states = cell.predict(x)[WARMUP:]
+    states = states.reshape(-1, states.shape[2])
+    best, best_loss = readout.theta.copy(), evaluate_loss(net, dev, loss=loss, warmup=WARMUP)
+    for share in (1e-10, 1e-8, 1e-6, 1e-4):
+        refit(readout, states, wanted, share)
+        value = evaluate_loss(net, dev, loss=loss, warmup=WARMUP)
+        if value < best_loss:
+            best, best_loss = readout.theta.copy(), value
+    readout.theta[...] = best
 
 
 def run_file(net: Layer, samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
@@ -249,7 +285,7 @@ def evaluate(
     recording = load_recording(input_path, target_path)
     check_rate(rate, recording.rate, input_path)
     output, factor = run_file(net, recording.input[:, None], recording.rate)
-    return {"esr_db": esr_db(output[:, 0], recording.target), "real_time_factor": factor}
+    return {"esr_db": finite_esr_db(output[:, 0], recording.target), "real_time_factor": factor}
 
 
 def check_rate(trained: int | None, rate: int, path: str | PathLike[str]) -> None:
@@ -259,6 +295,11 @@ def check_rate(trained: int | None, rate: int, path: str | PathLike[str]) -> Non
         )
 
 
+def finite_esr_db(output: np.ndarray, target: np.ndarray) -> float:
+    """The error-to-signal ratio in dB, PERFECT for no error at all: JSON has no infinity."""
+    return max(esr_db(output, target), PERFECT)
+
+
 def describe(esr_in_db: float) -> str:
-    """An error-to-signal ratio in words; a perfect copy has no finite one."""
-    return "no error at all" if esr_in_db == -math.inf else f"{esr_in_db:.1f} dB"
+    """An error-to-signal ratio in words."""
+    return "no error at all" if esr_in_db == PERFECT else f"{esr_in_db:.1f} dB"
