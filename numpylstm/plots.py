@@ -75,6 +75,7 @@ def sine(history: Any, truth: np.ndarray, free_run: np.ndarray, primed: int, tit
     ticks = [*range(0, head[-1], 100), gap, gap + shown - 1]
     ax.set_xticks(ticks, [*map(str, range(0, head[-1], 100)), str(tail[0]), str(tail[-1])])
     ax.set(xlabel="sample", ylabel="amplitude", title=title)
+    ax.set_ylim(*(np.array(ax.get_ylim()) + [0, 0.5]))  # room for the legend
     ax.legend(frameon=False, loc="upper right", ncols=3)
     return figure
 
