@@ -1,8 +1,9 @@
 """numpylstm: recurrent networks in pure NumPy that one can read, check, step through, and really use."""
 
-from . import losses
+from . import datasets, losses
 from .checkpoint import ModelError, load
 from .gradcheck import GradcheckError, GradcheckReport, gradcheck
+from .history import History
 from .layers import (
     GRU,
     LSTM,
@@ -25,7 +26,7 @@ from .layers import (
     unpack_state,
 )
 from .optimizers import SGD, Adam, Constant, Cosine, Exponential, Plateau, RMSprop, clip_norm, lbfgs
-from .training import History, evaluate, fit, objective, train_step
+from .training import evaluate, fit, objective, train_step
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ __all__ = [
     "Sequential",
     "Stream",
     "clip_norm",
+    "datasets",
     "evaluate",
     "fit",
     "gradcheck",

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .files import atomic_write
+from .files import atomic_write, from_numpy
 from .layers.base import LAYERS, Layer
+from .layers.initialization import check_init
 
+DTYPES = ("float32", "float64")
 FORMAT = 1
 """Version of the metadata; raised when an older reader could no longer read it rightly."""
 
@@ -33,28 +35,32 @@ def build(config: Any, dtype: Any = None) -> Layer:
         ModelError: an unknown layer or option, or values that the layer refuses.
     """
     if not isinstance(config, dict) or not isinstance(config.get("layer"), str):
-        raise ModelError(f"expected the description of a layer, got {str(config)[:80]}")
+        raise ModelError(f"expected the description of a layer, got {_short(config)}")
     cls: Any = LAYERS.get(config["layer"])
     if cls is None:
-        raise ModelError(f"expected a layer of {', '.join(sorted(LAYERS))}, got {config['layer'][:80]!r}")
+        raise ModelError(
+            f"expected a layer of {', '.join(sorted(LAYERS))}, got {_short(repr(config['layer']))}"
+        )
     options = {name: value for name, value in config.items() if name not in ("layer", "layers")}
     unknown = set(options) - set(cls.options)
     if unknown:
-        raise ModelError(f"{cls.__name__} has no option {', '.join(sorted(unknown))}")
+        raise ModelError(f"{cls.__name__} has no option {_short(', '.join(sorted(unknown)))}")
     inside = config.get("layers", [])
     if not isinstance(inside, list):
         raise ModelError(f"expected a list of layers in {cls.__name__}, got {type(inside).__name__}")
     if dtype is not None:
         options["dtype"] = dtype
-    init = options.pop("init", None)
+    layers = [build(layer) for layer in inside]
     try:
-        # Starting values would be drawn only to be overwritten: zeros cost nothing.
-        net = cls(*(build(layer) for layer in inside), **options, **({"init": "zeros"} if init else {}))
-    except (TypeError, ValueError, MemoryError, OverflowError, RecursionError) as error:
-        raise ModelError(f"cannot build {cls.__name__}: {error}") from error
-    if init:
-        net.init = init
-    return net
+        if "init" in cls.options:
+            # Starting values would be drawn only to be overwritten: zeros cost nothing.
+            init = check_init(options.get("init", "default"))
+            net = cls(*layers, **options | {"init": "zeros"})
+            net.init = init
+            return net
+        return cls(*layers, **options)
+    except (TypeError, ValueError, MemoryError, OverflowError) as error:
+        raise ModelError(f"cannot build {cls.__name__}: {_short(error)}") from error
 
 
 def save(
@@ -72,8 +78,8 @@ def save(
             raise ModelError(
                 f"{type(layer).__name__} is no layer of this package: a file could not bring it back"
             )
-    if net.dtype.kind != "f":
-        raise ModelError(f"expected a network of real numbers to save, got {net.dtype}")
+    if net.dtype.name not in DTYPES:
+        raise ModelError(f"expected a network of {' or '.join(DTYPES)} to save, got {net.dtype}")
     tensors = {name: param for name, param, _ in net.named_params()} | (arrays or {})
     metadata = {"format": FORMAT, "dtype": net.dtype.name, "network": net.config(), "extra": extra}
     with atomic_write(path) as temporary:
@@ -81,7 +87,7 @@ def save(
         save_file(
             {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
             temporary,
-            metadata={"numpylstm": json.dumps(metadata)},
+            metadata={"numpylstm": json.dumps(metadata, default=from_numpy)},
         )
 
 
@@ -105,18 +111,22 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {fspath(path)}") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{fspath(path)} cannot be read as a model file: {error}") from error
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        # AttributeError: the file has numbers of a kind, such as 8 bit floats, that NumPy has not.
+        raise ModelError(f"{fspath(path)} cannot be read as a model file: {_short(error)}") from error
     try:
         described = json.loads(metadata["numpylstm"])
         version, dtype, config = described["format"], described["dtype"], described["network"]
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ModelError(f"{fspath(path)} is a safetensors file, but not of numpylstm") from None
     if version != FORMAT:
-        raise ModelError(f"expected model format {FORMAT}, got {version}: the file is from another version")
-    if dtype not in ("float32", "float64"):
-        raise ModelError(f"expected a network of float32 or float64, got {str(dtype)[:80]}")
-    net = build(config, dtype)
+        raise ModelError(f"expected model format {FORMAT}, got {_short(version)}: made by another version")
+    if dtype not in DTYPES:
+        raise ModelError(f"expected a network of {' or '.join(DTYPES)}, got {_short(dtype)}")
+    try:
+        net = build(config, dtype)
+    except RecursionError:
+        raise ModelError(f"{fspath(path)} describes layers within layers without end") from None
     for name, param, _ in net.named_params():
         if name not in tensors:
             raise ModelError(f"{fspath(path)} lacks the parameter {name}")
@@ -128,6 +138,12 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
             )
         param[...] = tensor
     return net, tensors, described.get("extra")
+
+
+def _short(value: Any) -> str:
+    """A value of somebody else's making in one short line."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def _walk(layer: Layer) -> list[Layer]:

@@ -9,7 +9,9 @@ import argparse
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 1 if a check failed, 2 for bad input, 130 if interrupted."""
     parser = build_parser()
     args = parser.parse_args(argv)
+    started = time.perf_counter()
     try:
         if args.threads is not None:
             from .threads import set_threads
@@ -38,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, MemoryError) as error:
         remark(f"numpylstm: {one_line(error)}")
         return 2
+    figures = {"seconds": time.perf_counter() - started, "seed": args.seed} | figures
     if args.json:
         print(json.dumps(finite(figures), default=float))
     else:
@@ -60,26 +64,20 @@ def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from . import plots
     from .tasks import sine
 
-    folder = open_run(args.out or "runs/sine")
-    result = sine.run(args.recipe, args.seed, args.quick, progress=not args.json)
-    figures = result.figures
-    write_run(
-        folder,
-        result.net,
-        result.history,
-        {"task": "sine", "recipe": args.recipe, "seed": args.seed},
-        figures,
-    )
-    tone = (
-        f"{signed(figures['frequency_error_ppm'], 'ppm')} off in frequency, "
-        f"{signed(figures['amplitude_error_percent'], '%')} in amplitude"
-    )
-    free = len(result.truth) - sine.PRIMED
-    title = f"Free run of {free} samples after {sine.PRIMED} of priming: {tone}"
-    plots.save_figure(
-        plots.sine(result.history, result.truth, result.free_run, sine.PRIMED, title), folder / "sine.png"
-    )
-    lines = [f"free run of {free} samples: {tone}"]
+    with open_run(args.out or "runs/sine") as folder:
+        result = sine.run(args.recipe, args.seed, args.quick, progress=not args.json)
+        figures = result.figures
+        config = {"task": "sine", "recipe": args.recipe, "seed": args.seed}
+        write_run(folder, result.net, result.history, config, figures)
+        tone = (
+            f"frequency {signed(figures['frequency_error_ppm'], 'ppm')}, "
+            f"amplitude {signed(figures['amplitude_error_percent'], '%')}"
+        )
+        free = len(result.truth) - sine.PRIMED
+        title = f"Free run of {free} samples after {sine.PRIMED} of priming: {tone}"
+        picture = plots.sine(result.history, result.truth, result.free_run, sine.PRIMED, title)
+        plots.save_figure(picture, folder / "sine.png")
+    lines = [f"free run of {free} samples, off by: {tone}"]
     if "dev_mse" in figures:
         lines = [
             f"error on unseen windows: {figures['dev_mse_before_refit']:.3e} after the notebook's training, "
@@ -101,35 +99,30 @@ def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
             "expected INPUT and TARGET, or neither for the built-in plucked string, got one file"
         )
     if args.input is None:
-        remark("no files given: learning to copy a built-in recording of a plucked string")
         recording = filtering.built_in_recording()
     else:
         recording = filtering.load_recording(args.input, args.target)
-    folder = open_run(args.out or "runs/filter")
-    result = filtering.train(
-        recording,
-        cell=args.cell,
-        hidden_size=args.hidden_size,
-        residual=args.residual,
-        seed=args.seed,
-        quick=args.quick,
-        progress=not args.json,
-    )
-    config = {
-        "task": "filter",
-        "input": args.input,
-        "target": args.target,
-        "rate": result.rate,
-        "cell": args.cell,
-    }
-    config |= {"hidden_size": args.hidden_size, "residual": args.residual, "seed": args.seed}
-    write_run(folder, result.net, result.history, config, result.figures)
-    filtering.save(result, folder / MODEL)
-    esr_db = result.figures["esr_db"]
-    plots.save_figure(
-        plots.filtering(result.history, result.target, result.output, result.rate, esr_db),
-        folder / "filter.png",
-    )
+        filtering.check_parts(recording, args.target)
+    with open_run(args.out or "runs/filter") as folder:
+        if args.input is None:
+            remark("no files given: learning to copy a built-in recording of a plucked string")
+        result = filtering.train(
+            recording,
+            cell=args.cell,
+            hidden_size=args.hidden_size,
+            residual=args.residual,
+            seed=args.seed,
+            quick=args.quick,
+            progress=not args.json,
+        )
+        config = {"task": "filter", "input": args.input, "target": args.target, "rate": result.rate}
+        config |= {"cell": args.cell, "hidden_size": args.hidden_size, "residual": args.residual}
+        config |= {"seed": args.seed}
+        write_run(folder, result.net, result.history, config, result.figures)
+        filtering.save(result, folder / MODEL)
+        esr_db = result.figures["esr_db"]
+        picture = plots.filtering(result.history, result.target, result.output, result.rate, esr_db)
+        plots.save_figure(picture, folder / "filter.png")
     held_out = len(result.target) / result.rate
     lines = [
         f"error-to-signal ratio on the last {held_out:.1f} s, which it was not trained on: "
@@ -161,42 +154,40 @@ def digits_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .tasks import digits
 
     data = digits.load_digits(args.data, args.seed)
-    folder = open_run(args.out or "runs/digits")
-    remark(f"{len(data.train_labels)} digits to train on, {len(data.test_labels)} held out: {data.source}")
-    result = digits.train(data, seed=args.seed, quick=args.quick, progress=not args.json)
-    figures = result.figures
-    config = {"task": "digits", "data": args.data, "source": data.source, "seed": args.seed}
-    write_run(folder, result.net, result.history, config, figures)
-    figure = plots.digits(
-        result.history, data.test_images, data.test_labels, result.guesses, figures["accuracy"]
-    )
-    plots.save_figure(figure, folder / "digits.png")
-    lines = [f"{100 * figures['accuracy']:.2f} % of {len(data.test_labels)} held-out digits right"]
+    with open_run(args.out or "runs/digits") as folder:
+        remark(
+            f"{len(data.train_labels)} digits to train on, {len(data.test_labels)} held out: {data.source}"
+        )
+        result = digits.train(data, seed=args.seed, quick=args.quick, progress=not args.json)
+        figures = result.figures
+        config = {"task": "digits", "data": args.data, "source": data.source, "seed": args.seed}
+        write_run(folder, result.net, result.history, config, figures)
+        accuracy = figures["accuracy"]
+        picture = plots.digits(result.history, data.test_images, data.test_labels, result.guesses, accuracy)
+        plots.save_figure(picture, folder / "digits.png")
+    lines = [f"{100 * accuracy:.2f} % of {len(data.test_labels)} held-out digits right"]
     return figures, "\n".join([*lines, *closing(result.history, folder, figures["seconds"])])
 
 
 def gradcheck_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    from .files import write_json, write_text
     from .tasks import gradients
 
-    rows = gradients.check_all(args.seed, args.quick)
-    figures = {
-        "max_error": gradients.worst(rows),
-        "passed": all(row.passed for row in rows),
-        "checks": len(rows),
-        "seed": args.seed,
-    }
-    table = gradients.table(rows)
-    if args.out:
-        from .files import write_json, write_text
-
-        folder = open_run(args.out)
-        write_text(folder / "gradcheck.txt", table + "\n")
-        write_json(folder / "gradcheck.json", finite(figures))
+    with open_run(args.out) if args.out else nullcontext() as folder:
+        rows = gradients.check_all(args.seed, args.quick)
+        figures = {"max_error": gradients.worst(rows), "passed": all(row.passed for row in rows)}
+        figures |= {"checks": len(rows)}
+        table = gradients.table(rows)
+        if folder is not None:
+            write_text(folder / "gradcheck.txt", table + "\n")
+            write_json(folder / "gradcheck.json", finite(figures))
     return figures, table
 
 
 def signed(value: float, unit: str) -> str:
-    return f"unmeasurable in {unit}" if math.isnan(value) else f"{value:+.3g} {unit}"
+    if math.isnan(value):
+        return "not measurable"
+    return f"{value:+,.0f} {unit}" if abs(value) >= 100 else f"{value:+.3g} {unit}"
 
 
 def closing(history: Any, folder: Path, seconds: float) -> list[str]:

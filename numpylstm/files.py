@@ -64,11 +64,12 @@ def write_json(path: str | os.PathLike[str], obj: Any) -> None:
     Raises ValueError for NaN and infinity, which JSON does not have, TypeError for what JSON cannot hold,
     both before anything is written, and otherwise as `atomic_write`.
     """
-    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False, default=_from_numpy)
+    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False, default=from_numpy)
     write_text(path, text + "\n")
 
 
-def _from_numpy(obj: Any) -> Any:
+def from_numpy(obj: Any) -> Any:
+    """A NumPy number or array as a number or list, for `json.dumps(default=...)`."""
     if hasattr(obj, "tolist"):
         return obj.tolist()
     raise TypeError(f"JSON cannot hold a {type(obj).__name__}")

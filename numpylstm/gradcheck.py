@@ -153,7 +153,7 @@ def gradcheck(
     derivative = _Derivative(problem.value, problem.point, method, step)
 
     names = list(problem.point)
-    floor = FLOOR * float(np.sqrt(sum(np.linalg.norm(problem.gradient[name]) ** 2 for name in names)))
+    floor = FLOOR * float(np.linalg.norm([_norm(problem.gradient[name]) for name in names]))
     tensors = {}
     for name in names:
         got = problem.gradient[name]
@@ -173,17 +173,21 @@ def gradcheck(
 
 
 def _compare(got: np.ndarray, expected: np.ndarray, floor: float, tolerance: float) -> TensorError:
-    difference = got - expected
-    scale = max(float(np.linalg.norm(got)), float(np.linalg.norm(expected)), floor)
-    error = float(np.linalg.norm(difference)) / (scale or 1.0)
-    if not (np.isfinite(got).all() and np.isfinite(expected).all()):
-        error = float("nan")
+    finite = np.isfinite(got) & np.isfinite(expected)
+    difference = np.subtract(got, expected, out=np.zeros_like(expected), where=finite)
+    scale = max(_norm(got), _norm(expected), floor)
+    error = _norm(difference) / (scale or 1.0) if finite.all() else float("nan")
     if error <= tolerance:
         return TensorError(error, None, 0.0, 0.0)
-    limit = tolerance * scale / np.sqrt(max(difference.size, 1))
-    wrong = np.argwhere(~(np.abs(difference) <= limit))
+    limit = tolerance * scale / np.sqrt(difference.size)
+    wrong = np.argwhere(~finite | (np.abs(difference) > limit))
     index = tuple(int(k) for k in wrong[0])
     return TensorError(error, index, float(got[index]), float(expected[index]))
+
+
+def _norm(array: np.ndarray) -> float:
+    """The Euclidean norm of what is finite: an infinite entry must not make all else look right."""
+    return float(np.linalg.norm(array[np.isfinite(array)]))
 
 
 def _percent(error: float) -> str:
@@ -268,14 +272,20 @@ def _layer_problem(
             options["lengths"] = lengths
         return network.forward(x, state, **options)
 
+    like = forward(layer, x, state)[1]  # a state that was handed in may be plain tuples
     if state is None:
-        shape_of_state = forward(layer, x, None)[1]
-        state = _map(lambda s: 0.5 * rng.standard_normal(np.shape(s)), shape_of_state)
+        state = _map(lambda s: 0.5 * rng.standard_normal(np.shape(s)), like)
     else:
-        state = _map(lambda s: np.array(s, dtype=float), state)
+        given = iter([np.array(s, dtype=float) for _, s in _arrays(state, "")])
+        state = _map(lambda _: next(given), like)
 
     params = dict(_params(layer))
     saved = [grad.copy() for _, grad in params.values()]
+
+    def restore() -> None:
+        for (_, grad), values in zip(params.values(), saved, strict=True):
+            grad[...] = values
+
     for _, grad in params.values():
         grad[...] = 0
     inputs = {"x": x} | dict(_arrays(state, "state"))
@@ -291,15 +301,18 @@ def _layer_problem(
     dy = loss_of(y)[1]
     inputs |= {"dy": dy, **dict(_arrays(dfinal, "dstate"))}
     before |= {name: array.copy() for name, array in inputs.items() if name not in before}
-    dx, dstate = layer.backward(dy, cache, dfinal)
+    try:
+        dx, dstate = layer.backward(dy, cache, dfinal)
+    except BaseException:
+        restore()
+        raise
     changed = [
         name for name, array in inputs.items() if not np.array_equal(array, before[name], equal_nan=True)
     ]
 
     gradient = {"x": dx} | dict(_arrays(dstate, "state")) | {name: grad for name, (_, grad) in params.items()}
     gradient = {name: np.array(array) for name, array in gradient.items()}
-    for (_, grad), values in zip(params.values(), saved, strict=True):
-        grad[...] = values
+    restore()
     point = {name: before[name] for name in ("x", *dict(_arrays(state, "state")), *params)}
     for name, array in point.items():
         if np.shape(gradient[name]) != array.shape:

@@ -64,7 +64,8 @@ def sine(history: Any, truth: np.ndarray, free_run: np.ndarray, primed: int, tit
     draw_learning_curve(axes[0, 0], history)
     ax = axes[1, 0]
     # Both ends of a long run in one picture: a slow drift shows only at the far one.
-    n, shown = len(truth), min(300, len(truth) // 2)
+    n = len(truth)
+    shown = min(300, n - primed)
     head, tail = np.arange(primed + shown), np.arange(n - shown, n)
     gap = head[-1] + 40
     for part, at in ((head, head), (tail, tail - tail[0] + gap)):
@@ -75,7 +76,8 @@ def sine(history: Any, truth: np.ndarray, free_run: np.ndarray, primed: int, tit
     ticks = [*range(0, head[-1], 100), gap, gap + shown - 1]
     ax.set_xticks(ticks, [*map(str, range(0, head[-1], 100)), str(tail[0]), str(tail[-1])])
     ax.set(xlabel="sample", ylabel="amplitude", title=title)
-    ax.set_ylim(*(np.array(ax.get_ylim()) + [0, 0.5]))  # room for the legend
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.5)  # room for the legend
     ax.legend(frameon=False, loc="upper right", ncols=3)
     return figure
 

@@ -5,6 +5,7 @@ library's own function, under one of a few names.
 """
 
 import ctypes
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,11 @@ def set_threads(count: int) -> bool:
     """Set the number of threads; False if NumPy uses a library that this module cannot speak to.
 
     Raises:
-        ValueError: fewer than one.
+        ValueError: fewer than one, or more than there are processors.
     """
-    if count < 1:
-        raise ValueError(f"expected at least 1 thread, got {count}")
+    most = os.cpu_count() or 1
+    if not 1 <= count <= most:
+        raise ValueError(f"expected 1 to {most} threads, as many as there are processors, got {count}")
     functions = _openblas()
     if functions is None:
         return False

@@ -13,57 +13,23 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from . import checkpoint as checkpoints
+from .history import History
 from .layers import Layer
+from .layers.checks import check_lengths
 from .losses import Loss
 
 Batch = tuple[Any, ...]
 """(x, target) or (x, target, lengths)."""
 
 
-@dataclass
-class History:
-    """What happened in a training, one entry an epoch.
-
-    Attributes:
-        train_loss: mean of the losses of the epoch's updates, each taken before its update.
-        validation_loss: after the epoch; empty without validation data.
-        lr: learning rate of the epoch's last update.
-        seconds: since the start of the training.
-        updates: number of updates done in all.
-        best_epoch: index of the epoch with the lowest validation loss (training loss without one).
-        stopped: why training ended before its last epoch, or None.
-    """
-
-    train_loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    lr: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    updates: int = 0
-    best_epoch: int | None = None
-    stopped: str | None = None
-
-    def rows(self) -> list[dict[str, float]]:
-        """One dictionary an epoch, as `metrics.jsonl` holds them."""
-        columns = {"train_loss": self.train_loss, "validation_loss": self.validation_loss, "lr": self.lr}
-        columns["seconds"] = self.seconds
-        columns = {name: values for name, values in columns.items() if values}
-        return [
-            {"epoch": epoch, **dict(zip(columns, values, strict=True))}
-            for epoch, values in enumerate(zip(*columns.values(), strict=True))
-        ]
-
-    def plot(self, path: Any = None) -> Any:
-        """The learning curve as a matplotlib figure; written to `path` if one is given."""
-        from .plots import learning_curve, save_figure
-
-        figure = learning_curve(self)
-        return figure if path is None else save_figure(figure, path)
+class NotFiniteLoss(FloatingPointError):
+    """The loss is infinite or NaN, so the parameters are already bad."""
 
 
 def train_step(
@@ -95,7 +61,7 @@ def train_step(
     y, state, cache = net.forward(x, state, lengths, training=True, rng=rng)
     value, dy = loss_after(warmup, loss, y, target, lengths)
     if not np.isfinite(value):
-        raise FloatingPointError(f"the loss is {value}")
+        raise NotFiniteLoss(f"the loss is {value}")
     net.zero_grads()
     net.backward(dy, cache)
     optimizer.step(net.theta, net.grad)
@@ -177,7 +143,8 @@ def fit(
         seed: whole number or Generator: order of the minibatches, dropout and noise.
         patience: stop after so many epochs without a better validation loss (training loss if there is no
             validation data) and restore the parameters of the best epoch, also if it goes on to the end.
-        checkpoint: file written after each epoch, a model file that holds the training state too.
+        checkpoint: file written at the start and after each epoch, a model file that holds the training
+            state too.
         resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
         on_update: called with the number of updates done and the network before each update.
         progress: show a bar on standard error in trainings of more than two seconds.
@@ -186,20 +153,20 @@ def fit(
         A History. If a loss or gradient is not finite, training stops there: `history.stopped` says where,
         a RuntimeWarning says it too, and the network keeps the last parameters whose loss was finite.
     """
-    for name, count in (("epochs", epochs), ("batch_size", batch_size), ("truncation", truncation or 1)):
-        if count < 1:
+    for name, count in (("epochs", epochs), ("batch_size", batch_size), ("truncation", truncation)):
+        if count is not None and count < 1:
             raise ValueError(f"expected {name} of at least 1, got {count}")
+    if not callable(train):
+        train = check_data(train, truncation, warmup)
+    if validation is not None:
+        validation = check_data(validation, None, warmup)
+    run = _Run(net, optimizer, np.random.default_rng(seed), patience)
     if resume and checkpoint is None:
         raise ValueError("expected a checkpoint to resume from, got none")
-    if not callable(train):
-        check_data(train)
-        if (truncation or warmup) and np.ndim(train[0]) != 3:
-            raise ValueError(
-                f"truncation and warmup need sequences (T, B, D), got x of shape {np.shape(train[0])}"
-            )
-    run = _Run(net, optimizer, np.random.default_rng(seed), patience)
-    if resume and checkpoint is not None and os.path.exists(checkpoint):
-        run.restore(checkpoint)
+    if checkpoint is not None:
+        if resume and os.path.exists(checkpoint):
+            run.restore(checkpoint)
+        run.save(checkpoint)  # now, so that a path that cannot be written is known before the work
     started = time.perf_counter() - (run.history.seconds[-1] if run.history.seconds else 0)
     bar = _Bar(progress, _count_updates(train, batch_size, truncation, warmup), epochs, run.history.updates)
     with bar, np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged by the loss instead
@@ -218,9 +185,9 @@ def fit(
                         net, validation, loss=loss, warmup=warmup, batch_size=batch_size
                     )
                     if not np.isfinite(validation_loss):
-                        raise FloatingPointError(f"the validation loss is {validation_loss}")
+                        raise NotFiniteLoss(f"the validation loss is {validation_loss}")
             except FloatingPointError as error:
-                run.stop_diverged(f"epoch {epoch}, update {run.history.updates}: {error}")
+                run.stop_diverged(f"epoch {epoch}, update {run.history.updates}", error)
                 break
             run.end_epoch(values, validation_loss, time.perf_counter() - started)
             if checkpoint is not None:
@@ -238,13 +205,14 @@ class _Run:
         self.good = net.theta.copy()  # the last parameters whose loss was finite
         self.best = net.theta.copy()
         self.best_loss = np.inf
+        self.lr = np.nan  # of the last update
 
     def end_epoch(self, values: list[float], validation_loss: float | None, seconds: float) -> None:
         history = self.history
         if not values:
             raise ValueError("expected at least one batch in an epoch, got none")
         history.train_loss.append(float(np.mean(values)))
-        history.lr.append(float(getattr(self.optimizer, "current_lr", np.nan)))
+        history.lr.append(self.lr)
         history.seconds.append(seconds)
         judged = history.train_loss[-1]
         if validation_loss is not None:
@@ -262,9 +230,10 @@ class _Run:
                 f"no better loss for {self.patience} epochs, the best was epoch {history.best_epoch}"
             )
 
-    def stop_diverged(self, reason: str) -> None:
-        self.net.theta[...] = self.good
-        self.history.stopped = f"stopped at {reason}; the last good parameters are kept"
+    def stop_diverged(self, where: str, error: FloatingPointError) -> None:
+        if isinstance(error, NotFiniteLoss):  # else the loss was finite and only its gradient was not
+            self.net.theta[...] = self.good
+        self.history.stopped = f"stopped at {where}: {error}; the last good parameters are kept"
         warnings.warn(self.history.stopped, RuntimeWarning, stacklevel=3)
 
     def finish(self) -> None:
@@ -272,6 +241,10 @@ class _Run:
             self.net.theta[...] = self.best
 
     def save(self, path: str | os.PathLike[str]) -> None:
+        if not hasattr(self.optimizer, "state_dict"):
+            raise ValueError(
+                f"expected an optimizer with state_dict for a checkpoint, got {self.optimizer!r}"
+            )
         state = self.optimizer.state_dict()
         arrays = {f"optimizer.{k}": v for k, v in state.items() if isinstance(v, np.ndarray)}
         arrays |= {"training.best": self.best}
@@ -279,13 +252,13 @@ class _Run:
             "optimizer": {k: v for k, v in state.items() if not isinstance(v, np.ndarray)},
             "rng": self.rng.bit_generator.state,
             "history": asdict(self.history),
-            "best_loss": self.best_loss,
+            "best_loss": self.best_loss if np.isfinite(self.best_loss) else None,
         }
         checkpoints.save(self.net, path, arrays, extra)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         saved, arrays, extra = checkpoints.load_with_extra(path)
-        if saved.config() != self.net.config() or saved.dtype != self.net.dtype:
+        if _architecture(saved) != _architecture(self.net) or saved.dtype != self.net.dtype:
             raise ValueError(f"expected a checkpoint of this network in {path}, got another architecture")
         if not isinstance(extra, dict) or "training.best" not in arrays:
             raise ValueError(f"expected a checkpoint with a training state in {path}, got a plain model file")
@@ -293,16 +266,27 @@ class _Run:
         moments = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
         self.optimizer.load_state_dict(extra["optimizer"] | moments)
         self.net.theta[...] = self.good[...] = saved.theta
-        self.best, self.best_loss = arrays["training.best"], extra["best_loss"]
+        self.best = arrays["training.best"]
+        self.best_loss = np.inf if extra["best_loss"] is None else extra["best_loss"]
         self.rng.bit_generator.state = extra["rng"]
         self.history = History(**extra["history"])
+
+
+def _architecture(net: Layer) -> Any:
+    """What cannot change in a training: the layers and their sizes, but not a noise that fades."""
+
+    def without_floats(config: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in config.items() if not isinstance(value, float)}
+        return kept | {"layers": [without_floats(layer) for layer in config.get("layers", [])]}
+
+    return without_floats(net.config())
 
 
 def _run_batch(
     run: _Run, batch: Batch, loss: Loss, truncation: int | None, warmup: int, on_update: Any
 ) -> Iterator[float]:
     """The updates of one batch: one, or one for each piece of its sequences."""
-    x, target, lengths = (*batch, None)[:3]
+    x, target, lengths = check_data(batch, truncation, warmup)
     state, start = None, 0
     if truncation is not None and warmup:
         head = None if lengths is None else np.clip(lengths, 0, warmup)
@@ -313,7 +297,7 @@ def _run_batch(
         rest = None if lengths is None else np.clip(lengths - first, 0, len(x[piece]))
         if on_update is not None:
             on_update(run.history.updates, run.net)
-        before = run.net.theta.copy()
+        before, run.lr = run.net.theta.copy(), float(getattr(run.optimizer, "current_lr", np.nan))
         value, state = train_step(
             run.net,
             x[piece],
@@ -330,8 +314,10 @@ def _run_batch(
         yield value
 
 
-def check_data(data: Batch) -> None:
-    """Refuse data whose parts do not belong together, in one sentence."""
+def check_data(
+    data: Any, truncation: int | None, warmup: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """x, target and lengths or None as arrays; one sentence refuses what does not belong together."""
     if not isinstance(data, tuple) or len(data) not in (2, 3):
         raise ValueError(f"expected (x, target) or (x, target, lengths), got {type(data).__name__}")
     x, target = np.asarray(data[0]), np.asarray(data[1])
@@ -342,17 +328,23 @@ def check_data(data: Batch) -> None:
         raise ValueError(f"expected target of shape {x.shape[:axes]} + (...), got {target.shape}")
     if 0 in x.shape:
         raise ValueError(f"expected data with something in it, got x of shape {x.shape}")
+    if (truncation or warmup) and x.ndim != 3:
+        raise ValueError(f"truncation and warmup need sequences (T, B, D), got x of shape {x.shape}")
+    if warmup and not 0 < warmup < len(x):
+        raise ValueError(f"expected a warmup from 0 to less than the {len(x)} steps, got {warmup}")
+    lengths = None if len(data) == 2 or data[2] is None else check_lengths(data[2], x)
+    return x, target, lengths
 
 
 def minibatches(data: Batch, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """(x, target) or (x, target, lengths) in shuffled minibatches; the last one may be smaller."""
-    x, target, lengths = (*data, None)[:3]
+    """(x, target, lengths or None) in shuffled minibatches; the last one may be smaller."""
+    x, target, lengths = data
     axis = 1 if x.ndim == 3 else 0
     order = rng.permutation(x.shape[axis])
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         parts = (x[:, chosen], target[:, chosen]) if axis else (x[chosen], target[chosen])
-        yield parts if lengths is None else (*parts, np.asarray(lengths)[chosen])
+        yield *parts, None if lengths is None else lengths[chosen]
 
 
 def _count_updates(train: Any, batch_size: int, truncation: int | None, warmup: int) -> int | None:

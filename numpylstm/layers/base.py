@@ -24,7 +24,7 @@ from .checks import check_array, check_lengths, compute_dtype, mask_steps, real_
 from .state import check_state, map_state
 
 LAYERS: dict[str, type["Layer"]] = {}
-"""Every layer class by its name: what a model file may ask for."""
+"""Every layer class of the package by its name: what a model file may ask for."""
 
 PREDICT_BLOCK = 1024
 """Time steps `predict` computes at once; only this much history exists at any moment."""
@@ -51,8 +51,9 @@ class Layer:
     _owned: bool  # whether a container holds this layer's parameters
 
     def __init_subclass__(cls) -> None:
-        # The first class of a name keeps it: a subclass made in a lesson must not shadow the original.
-        LAYERS.setdefault(cls.__name__, cls)
+        # Only the package's own: a class of the same name made in a lesson must not shadow the original.
+        if cls.__module__.startswith(f"{__package__}.") and "forward" in vars(cls):
+            LAYERS[cls.__name__] = cls
 
     def __init__(self, shapes: Shapes, dtype: Any, layers: tuple["Layer", ...] = ()) -> None:
         dtype = np.dtype(dtype)

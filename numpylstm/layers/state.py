@@ -1,14 +1,11 @@
 """The state of a layer or network: nested named tuples of arrays (B, H), passed from call to call."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .checks import check_array
-
-if TYPE_CHECKING:
-    from .base import Layer
 
 
 def map_state(function: Any, state: Any) -> Any:
@@ -69,7 +66,7 @@ def pack_state(state: Any) -> np.ndarray:
     return np.concatenate(arrays, axis=1)
 
 
-def unpack_state(array: np.ndarray, net: "Layer") -> Any:
+def unpack_state(array: np.ndarray, net: Any) -> Any:
     """The state of `net` from its packed form (B, n), for any batch size B."""
     array = check_array("a packed state", array)
     template = net.initial_state(1)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..datasets.mnist import load_mnist
+from ..history import History
 from ..layers import MLP, Layer
 from ..losses import softmax_cross_entropy
 from ..optimizers import SGD, Cosine
-from ..training import History, fit
+from ..training import fit
 
 
 @dataclass

@@ -20,11 +20,12 @@ from .. import checkpoint
 from ..audio import wav
 from ..audio.esr import esr_db
 from ..datasets.plucked import plucked_string
+from ..history import History
 from ..layers import GRU, LSTM, Dense, Layer, Residual, Sequential
 from ..losses import Loss
 from ..optimizers import Adam, Cosine
-from ..training import History, fit
 from ..training import evaluate as evaluate_loss
+from ..training import fit
 from .readout import refit
 from .run import find_model
 
@@ -109,6 +110,15 @@ def check_recording(recording: Recording) -> Recording:
     return recording
 
 
+def check_parts(recording: Recording, name: Any = "the target") -> None:
+    """Refuse a target with a part without sound: an error there would be measured against nothing."""
+    for part, use in zip(parts(len(recording.target)), ("trained on", "decided by", "held out"), strict=True):
+        try:
+            wav.check_usable(recording.target[part], name)
+        except wav.AudioError:
+            raise ValueError(f"expected sound throughout, got {name} silent in the part {use}") from None
+
+
 def build_network(cell: str, hidden_size: int, residual: bool, seed: int | np.random.Generator) -> Layer:
     """One recurrent layer and a linear read-out, float32; `residual` adds the input to the output.
 
@@ -145,16 +155,16 @@ def train(
     Returns:
         Figures esr_db on the held-out part and real_time_factor, the seconds of sound processed in a second.
     """
+    check_parts(recording)
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     if quick:
         updates = 5
     net = build_network(cell, hidden_size, residual, rng)
-    n = len(recording.input)
-    split, dev_split = int(n * (1 - HELD_OUT)), int(n * (1 - HELD_OUT - DEV))
-    x, target = lanes(recording.input[:dev_split]), lanes(recording.target[:dev_split])
-    dev = lanes(recording.input[dev_split:split]), lanes(recording.target[dev_split:split])
-    loss = esr_of_piece(recording.target[:split])
+    learn, decide, held_out = parts(len(recording.input))
+    x, target = lanes(recording.input[learn]), lanes(recording.target[learn])
+    dev = lanes(recording.input[decide]), lanes(recording.target[decide])
+    loss = esr_of_piece(recording.target[learn])
     per_epoch = -(-(len(x) - WARMUP) // PIECE)
     epochs = max(round(updates / per_epoch), 1)
     history = fit(
@@ -172,10 +182,16 @@ def train(
     )
     refit_readout(net, (x, target), dev, loss)
     output, factor = run_file(net, recording.input[:, None], recording.rate)
-    output, target = output[split:, 0], recording.target[split:]
+    output, target = output[held_out, 0], recording.target[held_out]
     figures = {"esr_db": finite_esr_db(output, target), "real_time_factor": factor}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
     return FilterResult(net, history, figures, target, output, recording.rate)
+
+
+def parts(samples: int) -> tuple[slice, slice, slice]:
+    """What of a recording is trained on, decided by, and held out."""
+    decide, held_out = int(samples * (1 - HELD_OUT - DEV)), int(samples * (1 - HELD_OUT))
+    return slice(0, decide), slice(decide, held_out), slice(held_out, samples)
 
 
 def lanes(signal: np.ndarray) -> np.ndarray:

@@ -52,9 +52,11 @@ def cases() -> Iterator[tuple[str, Layer]]:
     yield "GRU reset_after=False recurrent_dropout=0.3", GRU(D, H, reset_after=False, recurrent_dropout=0.3)
     yield "RNN tanh", RNN(D, H)
     yield "RNN relu", RNN(D, H, activation="relu")
+    yield "RNN bias=False", RNN(D, H, bias=False)
     yield "RNN recurrent_dropout=0.3", RNN(D, H, recurrent_dropout=0.3)
     for activation in (None, "sigmoid", "tanh", "relu", "softmax"):
         yield f"Dense {activation or 'linear'}", Dense(D, H, activation=activation)
+    yield "Dense bias=False", Dense(D, H, bias=False)
     for activation in ("sigmoid", "tanh", "relu", "softmax"):
         yield f"Activation {activation}", Activation(activation)
     yield "Dropout", Dropout(0.3)

@@ -8,28 +8,42 @@ model.safetensors  the network, for `numpylstm.load`
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..files import write_json, write_text
+from ..history import History
 from ..layers import Layer
-from ..training import History
 
 MODEL = "model.safetensors"
 
 
-def open_run(out: str | PathLike[str]) -> Path:
-    """The run folder, made if it does not exist; asked for before the work, not after it.
+@contextmanager
+def open_run(out: str | PathLike[str]) -> Iterator[Path]:
+    """The run folder, made before the work, so that what cannot be written is known before and not after.
+
+    If the work fails, a folder made here and still empty is taken away again.
 
     Raises:
-        ValueError: there is a file of this name.
+        ValueError: there is a file of this name, or in the way to it.
     """
     folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"expected a folder to write the run to, got the file {folder}")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    existed = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(
+            f"expected a folder to write the run to, got {folder}, where there is a file"
+        ) from None
+    try:
+        yield folder
+    except BaseException:
+        if not existed and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def write_run(

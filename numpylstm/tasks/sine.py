@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..datasets.windows import shifted, split
+from ..history import History
 from ..layers import LSTM, Dense, GaussianNoise, Layer, Sequential
 from ..losses import mse, sse
 from ..optimizers import Adam, Cosine
-from ..training import History, evaluate, fit, train_step
+from ..training import evaluate, fit, train_step
 from .readout import refit
 
 PERIOD = 100

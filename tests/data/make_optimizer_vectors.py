@@ -49,9 +49,11 @@ def main() -> None:
             if k + 1 in CHECKED:
                 at.append(theta.detach().numpy().copy())
         recorded[f"theta.{name}"] = np.stack(at)  # (len(CHECKED), SIZE)
-    save_file(problem | recorded | {"checked": np.array(CHECKED)},
-              Path(__file__).with_name("optimizer_vectors.safetensors"),
-              metadata={"torch": torch.__version__.split("+")[0]})
+    save_file(
+        problem | recorded | {"checked": np.array(CHECKED)},
+        Path(__file__).with_name("optimizer_vectors.safetensors"),
+        metadata={"torch": torch.__version__.split("+")[0]},
+    )
 
 
 if __name__ == "__main__":

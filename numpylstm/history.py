@@ -1,0 +1,44 @@
+"""What happened in a training."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """What happened in a training, one entry an epoch.
+
+    Attributes:
+        train_loss: mean of the losses of the epoch's updates, each taken before its update.
+        validation_loss: after the epoch; empty without validation data.
+        lr: learning rate of the epoch's last update.
+        seconds: since the start of the training.
+        updates: number of updates done in all.
+        best_epoch: index of the epoch with the lowest validation loss (training loss without one).
+        stopped: why training ended before its last epoch, or None.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    updates: int = 0
+    best_epoch: int | None = None
+    stopped: str | None = None
+
+    def rows(self) -> list[dict[str, float]]:
+        """One dictionary an epoch, as `metrics.jsonl` holds them."""
+        columns = {"train_loss": self.train_loss, "validation_loss": self.validation_loss, "lr": self.lr}
+        columns["seconds"] = self.seconds
+        columns = {name: values for name, values in columns.items() if values}
+        return [
+            {"epoch": epoch, **dict(zip(columns, values, strict=True))}
+            for epoch, values in enumerate(zip(*columns.values(), strict=True))
+        ]
+
+    def plot(self, path: Any = None) -> Any:
+        """The learning curve as a matplotlib figure; written to `path` if one is given."""
+        from .plots import learning_curve, save_figure
+
+        figure = learning_curve(self)
+        return figure if path is None else save_figure(figure, path)

@@ -1,0 +1,240 @@
+"""Hypothesis strategies: any layer or network of the package, and a batch of sequences to run it on.
+
+Importing this module loads the profile of the suite: the same examples in every run, no time limits.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from numpylstm import (
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    Activation,
+    Bidirectional,
+    ConcatHidden,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    Layer,
+    Residual,
+    Sequential,
+)
+from numpylstm.activations import ACTIVATIONS
+from numpylstm.layers.state import map_state
+
+settings.register_profile(
+    "numpylstm",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("numpylstm")
+
+seeds = st.integers(0, 2**32 - 1)
+input_sizes = st.integers(1, 4)
+hidden_sizes = st.integers(1, 5)
+inits = st.sampled_from(["default", "pytorch", "zeros"])
+rates = st.sampled_from([0.0, 0.3, 0.6])
+activation_names = st.sampled_from([*ACTIVATIONS])
+
+
+# Single layers for an input of D features
+
+
+def lstms(D: int, H: Any = hidden_sizes) -> st.SearchStrategy[Layer]:
+    return st.builds(
+        LSTM,
+        st.just(D),
+        H,
+        bias=st.booleans(),
+        peepholes=st.booleans(),
+        recurrent_dropout=rates,
+        forget_bias=st.sampled_from([1.0, -0.5]),
+        init=inits,
+        seed=seeds,
+    )
+
+
+def grus(D: int, H: Any = hidden_sizes) -> st.SearchStrategy[Layer]:
+    return st.builds(
+        GRU,
+        st.just(D),
+        H,
+        bias=st.booleans(),
+        reset_after=st.booleans(),
+        recurrent_dropout=rates,
+        init=inits,
+        seed=seeds,
+    )
+
+
+def rnns(D: int, H: Any = hidden_sizes) -> st.SearchStrategy[Layer]:
+    return st.builds(
+        RNN,
+        st.just(D),
+        H,
+        bias=st.booleans(),
+        activation=st.sampled_from(["tanh", "relu"]),
+        recurrent_dropout=rates,
+        init=inits,
+        seed=seeds,
+    )
+
+
+def cells(D: int, H: Any = hidden_sizes) -> st.SearchStrategy[Layer]:
+    return lstms(D, H) | grus(D, H) | rnns(D, H)
+
+
+def denses(D: int, O: Any = hidden_sizes) -> st.SearchStrategy[Layer]:
+    return st.builds(
+        Dense,
+        st.just(D),
+        O,
+        bias=st.booleans(),
+        activation=st.none() | activation_names,
+        init=inits,
+        seed=seeds,
+    )
+
+
+def same_width() -> st.SearchStrategy[Layer]:
+    """Layers without parameters: y is as wide as x, whatever that is."""
+    return (
+        st.builds(Activation, activation_names)
+        | st.builds(Dropout, rates, per_sequence=st.booleans(), seed=seeds)
+        | st.builds(GaussianNoise, st.sampled_from([0.0, 0.5]), seed=seeds)
+    )
+
+
+def plain_layers(D: int) -> st.SearchStrategy[Layer]:
+    """Any layer that is no container, recurrent ones more often."""
+    return cells(D) | cells(D) | denses(D) | same_width()
+
+
+# Containers
+
+
+def width(D: int, *stack: Layer) -> int:
+    """How many features come out of layers, one after the other, when D features go into the first."""
+    for layer in stack:
+        D = layer.predict(np.zeros((1, 1, D))).shape[2]
+    return D
+
+
+@st.composite
+def stacks(draw: st.DrawFn, D: int, most: int, causal: bool, depth: int) -> list[Layer]:
+    """One to `most` layers, each as wide at its door as the one before it at its end."""
+    stack: list[Layer] = []
+    for _ in range(draw(st.integers(1, most))):
+        stack.append(draw(layers(D, causal, depth)))
+        D = width(D, stack[-1])
+    return stack
+
+
+@st.composite
+def bidirectionals(draw: st.DrawFn, D: int) -> Layer:
+    merge = draw(st.sampled_from(["concat", "sum", "mean"]))
+    H = draw(hidden_sizes)
+    there = draw(cells(D, st.just(H)))
+    back = draw(cells(D, hidden_sizes if merge == "concat" else st.just(H)))
+    return Bidirectional(there, back, merge=merge)
+
+
+@st.composite
+def residuals(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
+    kind = draw(st.sampled_from(["cell", "dense", "same width", "stack"]))
+    if kind == "cell":
+        return Residual(draw(cells(D, st.just(D))))
+    if kind == "dense":
+        return Residual(draw(denses(D, st.just(D))))
+    if kind == "same width":
+        return Residual(draw(same_width()))
+    stack = draw(stacks(D, 2, causal, depth))
+    return Residual(Sequential(*stack, draw(denses(width(D, *stack), st.just(D)))))
+
+
+@st.composite
+def mlps(draw: st.DrawFn, D: int) -> Layer:
+    return MLP(
+        D,
+        *draw(st.lists(hidden_sizes, min_size=1, max_size=2)),
+        activation=draw(activation_names),
+        output_activation=draw(st.none() | activation_names),
+        dropout=draw(rates),
+        init=draw(inits),
+        seed=draw(seeds),
+    )
+
+
+@st.composite
+def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Layer:
+    """Any layer or network for D input features, containers nested at most `depth` deep."""
+    kinds = ["plain"]
+    if depth:
+        kinds += ["sequential", "residual", "concat_hidden", "mlp"] + ["bidirectional"] * (not causal)
+    kind = draw(st.sampled_from(kinds))
+    if kind == "plain":
+        return draw(plain_layers(D))
+    if kind == "sequential":
+        return Sequential(*draw(stacks(D, 3, causal, depth - 1)))
+    if kind == "residual":
+        return draw(residuals(D, causal, depth - 1))
+    if kind == "concat_hidden":
+        return ConcatHidden(*draw(stacks(D, 3, causal, depth - 1)))
+    if kind == "mlp":
+        return draw(mlps(D))
+    return draw(bidirectionals(D))
+
+
+# A layer together with everything that forward and backward take
+
+
+class Case(NamedTuple):
+    """A network with random parameters and what to run it on."""
+
+    net: Layer
+    x: np.ndarray  # (T, B, D)
+    state: Any  # never zero: wrong recurrent terms hide there
+    lengths: np.ndarray | None
+    dy: np.ndarray
+    dstate: Any  # gradient by the final state
+    seed: int  # of dropout and noise
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    layer: Any = layers,
+    ragged: bool | None = None,
+    **options: Any,
+) -> Case:
+    """A case for `layer(D, **options)`; ragged None leaves open whether there are lengths."""
+    D = draw(input_sizes)
+    net = draw(layer(D, **options))
+    T, B = draw(st.integers(0, 6)), draw(st.integers(1, 4))
+    lengths = None
+    if draw(st.booleans()) if ragged is None else ragged:
+        lengths = np.array(draw(st.lists(st.integers(0, T), min_size=B, max_size=B)))
+    seed = draw(seeds)
+    return fill(net, T, B, D, seed, lengths)
+
+
+def fill(net: Layer, T: int, B: int, D: int, seed: int, lengths: np.ndarray | None = None) -> Case:
+    """Random parameters, biases and peepholes among them, and a random batch for a network."""
+    rng = np.random.default_rng(seed)
+    net.theta[...] += 0.3 * rng.standard_normal(net.theta.size)
+
+    def normal(array: np.ndarray) -> np.ndarray:
+        return rng.standard_normal(array.shape)
+
+    x = rng.standard_normal((T, B, D))
+    state = map_state(normal, net.initial_state(B))
+    dy = rng.standard_normal((T, B, width(D, net)))
+    return Case(net, x, state, lengths, dy, map_state(normal, net.initial_state(B)), seed)

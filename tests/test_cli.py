@@ -1,0 +1,598 @@
+"""The command: what it prints, what it writes, and how it says no."""
+
+import json
+import math
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import soundfile as sf
+
+import numpylstm as nl
+from numpylstm import threads
+from numpylstm.cli import main
+from numpylstm.tasks import filtering, gradients
+
+RATE = 8000  # Hz
+SAMPLES = 9001
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def signal(samples: int = SAMPLES, channels: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    n = np.arange(samples)[:, None]
+    return 0.4 * np.sin(n * [0.05, 0.07][:channels]) + 0.05 * rng.standard_normal((samples, channels))
+
+
+def write(name: str, samples: np.ndarray, rate: int = RATE, subtype: str = "PCM_16") -> str:
+    sf.write(name, samples, rate, subtype=subtype)
+    return name
+
+
+def pair(extension: str = "wav", subtype: str = "PCM_16", channels: int = 1) -> tuple[str, str]:
+    x = signal(channels=channels)
+    before = write(f"before.{extension}", x, subtype=subtype)
+    return before, write(f"after.{extension}", 0.5 * np.tanh(2 * x), subtype=subtype)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> str:
+    """The run folder of a short training at RATE."""
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    x = signal()[:, 0]
+    result = filtering.train(filtering.Recording(x, 0.5 * np.tanh(2 * x), RATE), quick=True, progress=False)
+    folder.mkdir()
+    filtering.save(result, folder / "model.safetensors")
+    return str(folder)
+
+
+class Command:
+    """Runs the command and keeps what it said."""
+
+    def __init__(self, capsys) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *argv: str) -> str:
+        self.capsys.readouterr()
+        try:
+            self.code = main(argv)
+        except SystemExit as exit:  # argparse's way
+            self.code = exit.code
+        self.out, self.err = self.capsys.readouterr()
+        return self.out
+
+    def json(self, *argv: str) -> dict:
+        out = self(*argv, "--json")
+        assert self.code == 0, self.err
+        assert out.endswith("\n") and out.count("\n") == 1, "one line and nothing else"
+        figures = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        assert isinstance(figures, dict)
+        return figures
+
+    def refused(self, *argv: str) -> str:
+        """The one line on standard error; nothing may have been written anywhere."""
+        before = tree()
+        self(*argv)
+        assert self.code == 2, (self.code, self.out, self.err)
+        assert self.out == ""
+        assert self.err.endswith("\n") and self.err.count("\n") == 1, self.err
+        assert "Traceback" not in self.err and "Errno" not in self.err
+        assert self.err.startswith("numpylstm: ")
+        assert tree() == before, "nothing is left behind"
+        return self.err
+
+
+def tree() -> dict[str, bytes | None]:
+    """Every file below the current folder with its content, and every folder."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in Path(".").rglob("*")}
+
+
+@pytest.fixture
+def command(capsys) -> Command:
+    return Command(capsys)
+
+
+def check_run(folder: str, picture: str, task: str, epochs: int | None = None) -> dict:
+    """The run folder of a training: its description, with everything in it read once."""
+    names = {"config.json", "metrics.jsonl", "model.safetensors", picture}
+    assert {path.name for path in Path(folder).iterdir()} == names
+    described = json.loads(Path(folder, "config.json").read_text())
+    assert described["config"]["task"] == task and "seed" in described["config"]
+    rows = [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == list(range(len(rows))) and rows
+    assert all(math.isfinite(row["train_loss"]) and row["seconds"] > 0 for row in rows)
+    net = nl.load(Path(folder, "model.safetensors"))
+    assert net.config() == described["network"] and np.isfinite(net.theta).all()
+    check_picture(Path(folder, picture))
+    return described
+
+
+def check_picture(path: Path) -> None:
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", content[16:24])
+    assert 600 <= width <= 2000 and 300 <= height <= 2000
+    pixels = matplotlib.image.imread(path)
+    assert pixels[..., :3].std() > 0.02, "something is drawn"
+
+
+# --------------------------------------------------------------------------------------- the sine
+
+
+def test_the_default_sine_prints_its_figures_as_json_and_fills_its_folder(command):
+    figures = command.json("sine", "--quick", "--out", "run", "--seed", "3")
+    assert {"seconds", "seed", "frequency_error_ppm", "amplitude_error_percent"} <= figures.keys()
+    assert figures["seed"] == 3 and figures["seconds"] > 0
+    described = check_run("run", "sine.png", "sine")
+    assert described["config"]["recipe"] == "default" and described["figures"] == figures
+
+
+def test_the_reference_sine_prints_its_figures_as_json_and_fills_its_folder(command):
+    figures = command.json("sine", "--recipe", "reference", "--quick", "--out", "run")
+    keys = {"dev_mse", "one_batch_sse", "frequency_error_ppm", "amplitude_error_percent", "seconds", "seed"}
+    assert keys <= figures.keys()
+    assert 0 < figures["dev_mse"] < 2 and 0 < figures["one_batch_sse"] < 10
+    check_run("run", "sine.png", "sine")
+
+
+@pytest.mark.parametrize("recipe", ["default", "reference"])
+def test_a_sine_speaks_in_sentences_and_names_its_folder(command, recipe):
+    out = command("sine", "--recipe", recipe, "--quick")
+    assert command.code == 0 and "runs/sine" in out and "free run" in out
+    assert Path("runs/sine/model.safetensors").exists()
+    assert ("two samples ahead" in out) == (recipe == "reference")
+    assert "nan" not in out
+
+
+def test_the_same_seed_gives_the_same_figures(command):
+    first, again, other = (
+        command.json("sine", "--quick", "--out", "run", "--seed", seed) for seed in ("1", "1", "2")
+    )
+    for figures in (first, again, other):
+        figures.pop("seconds"), figures.pop("seed")
+    assert first == again != other
+
+
+# ------------------------------------------------------------------------------------ filter train
+
+
+def test_filter_train_needs_no_files(command):
+    figures = command.json("filter", "train", "--quick", "--out", "run")
+    assert {"esr_db", "real_time_factor", "seconds", "seed"} <= figures.keys()
+    assert figures["esr_db"] < 0 < figures["real_time_factor"]
+    assert "plucked string" in command.err
+    described = check_run("run", "filter.png", "filter")
+    assert described["config"]["rate"] == 16_000
+    write("in.wav", signal(100))
+    assert "16000 Hz" in command.refused("filter", "apply", "run", "in.wav", "out.wav"), "the rate is kept"
+
+
+@pytest.mark.parametrize(
+    "extension, subtype, channels",
+    [
+        ("wav", "PCM_U8", 1),
+        ("wav", "PCM_16", 2),
+        ("wav", "PCM_24", 1),
+        ("wav", "PCM_32", 1),
+        ("wav", "FLOAT", 1),
+        ("wav", "DOUBLE", 2),
+        ("flac", "PCM_16", 1),
+        ("flac", "PCM_24", 2),
+    ],
+)
+def test_filter_train_apply_and_eval_take_every_kind_of_file(command, extension, subtype, channels):
+    before, after = pair(extension, subtype, channels)
+    figures = command.json("filter", "train", before, after, "--quick", "--out", "run", "--hidden-size", "4")
+    assert -40 < figures["esr_db"] < 0
+    out = f"out.{extension}"
+    command("filter", "apply", "run", before, out)
+    assert command.code == 0
+    heard, given = sf.info(out), sf.info(before)
+    assert (heard.frames, heard.samplerate) == (SAMPLES, RATE)
+    assert heard.channels == channels and heard.subtype == given.subtype and heard.format == given.format
+    assert "esr_db" in command.json("filter", "eval", "run", before, after)
+
+
+@pytest.mark.parametrize("cell, kind, residual", [("lstm", "LSTM", False), ("gru", "GRU", True)])
+def test_the_options_of_filter_train_make_the_network(command, cell, kind, residual):
+    switch = "--residual" if residual else "--no-residual"
+    options = ("--cell", cell, switch, "--hidden-size", "5", "--seed", "2")
+    command.json("filter", "train", *pair(), "--quick", "--out", "run", *options)
+    described = check_run("run", "filter.png", "filter")
+    wanted = {"cell": cell, "residual": residual, "hidden_size": 5, "seed": 2, "input": "before.wav"}
+    assert wanted.items() <= described["config"].items()
+    net = nl.load("run/model.safetensors")
+    assert isinstance(net, nl.Residual) == residual
+    assert kind in repr(net) and "hidden_size=5" in repr(net)
+
+
+def test_a_longer_filter_training_is_a_better_one(monkeypatch):
+    monkeypatch.setattr(filtering, "refit_readout", lambda *args: None)  # it makes up for much
+    x = signal()[:, 0]
+    echo = x + 0.5 * np.concatenate([np.zeros(3), np.tanh(3 * x[:-3])])
+
+    def esr_db(updates):
+        recording = filtering.Recording(x, echo, RATE)
+        return filtering.train(recording, updates=updates, hidden_size=4, progress=False).figures["esr_db"]
+
+    assert esr_db(100) < esr_db(2) - 3
+
+
+# --------------------------------------------------------------------------- filter apply and eval
+
+
+@pytest.mark.parametrize("samples, channels", [(1, 1), (2, 2), (1023, 1), (5000, 2), (SAMPLES, 1)])
+def test_filter_apply_writes_exactly_the_input_s_length_rate_and_channels(command, model, samples, channels):
+    write("in.wav", signal(samples, channels), subtype="FLOAT")
+    figures = command.json("filter", "apply", model, "in.wav", "out.wav")
+    info = sf.info("out.wav")
+    assert (info.frames, info.channels, info.samplerate) == (samples, channels, RATE)
+    assert (figures["samples"], figures["rate"], figures["clipped"]) == (samples, RATE, 0)
+    x = sf.read("in.wav", dtype="float32", always_2d=True)[0]
+    expected = nl.load(f"{model}/model.safetensors").predict(x[:, :, None])[:, :, 0]
+    np.testing.assert_allclose(sf.read("out.wav", always_2d=True)[0], expected, atol=1e-6)
+
+
+def test_a_model_is_a_run_folder_or_its_file(command, model):
+    before, after = pair()
+    by_folder = command.json("filter", "eval", model, before, after)
+    by_file = command.json("filter", "eval", f"{model}/model.safetensors", before, after)
+    assert by_folder["esr_db"] == by_file["esr_db"] < 0
+
+
+def test_filter_eval_measures_the_whole_pair(command, model):
+    before, after = pair(subtype="DOUBLE")
+    x, target = sf.read(before)[0], sf.read(after)[0]
+    y = nl.load(f"{model}/model.safetensors").predict(x.astype(np.float32)[:, None, None])[:, 0, 0]
+    expected = 10 * np.log10(((y - target) ** 2).sum() / (target**2).sum())
+    assert command.json("filter", "eval", model, before, after)["esr_db"] == pytest.approx(expected, abs=1e-4)
+    assert f"{expected:.1f} dB" in command("filter", "eval", model, before, after)
+
+
+def test_filter_apply_counts_and_says_what_it_clipped(command):
+    net = nl.Sequential(nl.LSTM(1, 2), nl.Dense(2, 1), dtype=np.float32, seed=0)
+    net.layers[1].params["W"][...] = 0
+    net.layers[1].params["b"][...] = 1.5
+    net.save("loud.safetensors")
+    write("in.wav", signal(100))
+    assert command.json("filter", "apply", "loud.safetensors", "in.wav", "out.wav")["clipped"] == 100
+    assert (
+        "100 samples" in command("filter", "apply", "loud.safetensors", "in.wav", "out.wav").splitlines()[1]
+    )
+
+
+def test_a_perfect_copy_has_a_ratio_that_json_can_hold_and_says_so(command):
+    net = nl.Residual(nl.Sequential(nl.RNN(1, 1), nl.Dense(1, 1)), dtype=np.float64, seed=0)
+    net.theta[...] = 0
+    net.save("copy.safetensors")
+    write("in.wav", signal())
+    assert command.json("filter", "eval", "copy.safetensors", "in.wav", "in.wav")["esr_db"] == -400
+    assert "no error at all" in command("filter", "eval", "copy.safetensors", "in.wav", "in.wav")
+
+
+# ------------------------------------------------------------------------------- digits and gradcheck
+
+
+def test_digits_run_without_files_on_those_of_scikit_learn(command):
+    pytest.importorskip("sklearn")
+    figures = command.json("digits", "--quick", "--out", "run", "--seed", "1")
+    assert {"accuracy", "seconds", "seed"} <= figures.keys()
+    assert 0.5 < figures["accuracy"] <= 1 and figures["seed"] == 1
+    described = check_run("run", "digits.png", "digits")
+    assert "scikit-learn" in described["config"]["source"]
+    assert "%" in command("digits", "--quick", "--out", "again")
+
+
+def test_digits_without_files_and_without_scikit_learn_say_what_to_do(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert "--data DIR" in command.refused("digits", "--quick")
+
+
+def test_gradcheck_prints_its_figures_as_json_and_writes_its_table_where_asked(command):
+    figures = command.json("gradcheck", "--quick", "--out", "run")
+    assert {"max_error", "seconds", "seed"} <= figures.keys()
+    assert 0 < figures["max_error"] < 1e-11 and figures["passed"] is True
+    assert sorted(path.name for path in Path("run").iterdir()) == ["gradcheck.json", "gradcheck.txt"]
+    assert json.loads(Path("run/gradcheck.json").read_text())["max_error"] == figures["max_error"]
+    table = Path("run/gradcheck.txt").read_text()
+    for word in ("LSTM", "GRU", "RNN", "Dense", "Bidirectional", "Residual", "ConcatHidden", "loss mse"):
+        assert word in table
+    assert "WRONG" not in table
+
+
+@pytest.fixture
+def short_gradcheck(monkeypatch):
+    monkeypatch.setattr(gradients, "check_all", lambda *args: [gradients.Row("LSTM", 1e-16, "dx", True)])
+
+
+def test_gradcheck_prints_its_table_and_writes_nothing_unasked(command, short_gradcheck):
+    assert "LSTM" in command("gradcheck") and command.code == 0
+    assert command.err == "" and tree() == {}
+
+
+@pytest.mark.parametrize("error", [0.5, math.nan])
+def test_a_failed_gradcheck_ends_with_exit_code_1(command, monkeypatch, error):
+    rows = [gradients.Row("LSTM", 1e-16, "dx", True), gradients.Row("GRU", error, "dW_h", False)]
+    monkeypatch.setattr(gradients, "check_all", lambda *args: rows)
+    out = command("gradcheck", "--json")
+    assert command.code == 1 and out.count("\n") == 1
+    figures = json.loads(out, parse_constant=lambda name: pytest.fail(name))
+    assert figures["passed"] is False
+    assert figures["max_error"] == (None if math.isnan(error) else error)
+    assert "WRONG" in command("gradcheck") and command.code == 1
+
+
+@pytest.mark.parametrize("verb", ["apply", "eval"])
+def test_seconds_and_seed_are_in_the_figures_of_every_command(command, model, verb):
+    before, after = pair()
+    figures = command.json("filter", verb, model, before, "out.wav" if verb == "apply" else after)
+    assert {"seconds", "seed"} <= figures.keys()
+
+
+# ------------------------------------------------------------------------------------- bad recordings
+
+
+def bad_recordings() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Files made in the current folder, INPUT and TARGET and what the message must name."""
+    x = signal()
+    write("good.wav", x)
+    write("other rate.wav", x, rate=11025)
+    write("longer.wav", signal(SAMPLES + 1))
+    write("silent.wav", 0 * x)
+    write("short.wav", x[:100])
+    write("nan.wav", np.where(np.arange(SAMPLES)[:, None] == 5, np.nan, x), subtype="FLOAT")
+    write("no samples.wav", x[:0])
+    quarter = SAMPLES // 4
+    write("silent end.wav", np.concatenate([x[: -quarter - 1], 0 * x[-quarter - 1 :]]))
+    write("silent start.wav", np.concatenate([0 * x[:-quarter], x[-quarter:]]))
+    Path("empty.wav").write_bytes(b"")
+    Path("text.wav").write_text("no sound at all\n" * 50)
+    content = Path("good.wav").read_bytes()
+    Path("header.wav").write_bytes(content[:20])
+    Path("folder.wav").mkdir()
+    return {
+        "unequal rates": ("good.wav other rate.wav", ("8000 Hz", "11025 Hz", "other rate.wav")),
+        "unequal lengths": ("good.wav longer.wav", ("9001", "9002", "longer.wav")),
+        "silent input": ("silent.wav good.wav", ("silent.wav", "silent")),
+        "silent target": ("good.wav silent.wav", ("silent.wav", "silent")),
+        "silence to train on": ("good.wav silent start.wav", ("silent start.wav", "silent")),
+        "silence held out": ("good.wav silent end.wav", ("silent end.wav", "silent")),
+        "too short": ("short.wav short.wav", ("8192", "100")),
+        "not finite": ("nan.wav good.wav", ("nan.wav", "not finite")),
+        "no samples": ("no samples.wav good.wav", ("no samples.wav",)),
+        "empty file": ("good.wav empty.wav", ("empty.wav", "empty")),
+        "text": ("text.wav good.wav", ("text.wav",)),
+        "cut in the header": ("good.wav header.wav", ("header.wav",)),
+        "missing": ("good.wav nowhere.wav", ("nowhere.wav", "not exist")),
+        "a folder": ("folder.wav good.wav", ("folder.wav", "directory")),
+        "one file": ("good.wav", ("INPUT and TARGET", "one")),
+    }
+
+
+BAD_RECORDINGS = [
+    *("unequal rates", "unequal lengths", "silent input", "silent target", "silence to train on"),
+    *("silence held out", "too short", "not finite", "no samples", "empty file", "text"),
+    *("cut in the header", "missing", "a folder", "one file"),
+]
+
+
+@pytest.mark.parametrize("name", BAD_RECORDINGS)
+def test_filter_train_refuses_a_bad_recording_in_one_line(command, name):
+    cases = bad_recordings()
+    assert list(cases) == BAD_RECORDINGS
+    files, words = cases[name]
+    message = command.refused("filter", "train", *re.findall(r"\S.*?\.wav", files), "--quick", "--out", "run")
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*BAD_RECORDINGS} - {"one file", "silence to train on", "silence held out"})
+)
+def test_filter_eval_refuses_a_bad_recording_in_one_line(command, model, name):
+    files, words = bad_recordings()[name]
+    message = command.refused("filter", "eval", model, *re.findall(r"\S.*?\.wav", files))
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    "name", ["empty.wav", "text.wav", "header.wav", "nowhere.wav", "folder.wav", "nan.wav"]
+)
+def test_filter_apply_refuses_an_unreadable_file_and_leaves_the_old_output(command, model, name):
+    bad_recordings()
+    Path("out.wav").write_bytes(b"the old one")
+    assert name in command.refused("filter", "apply", model, name, "out.wav")
+
+
+@pytest.mark.parametrize("output", ["nowhere/out.wav", "folder.wav", "out.xyz", "out", "good.wav/out.wav"])
+def test_filter_apply_refuses_an_output_that_cannot_be_written(command, model, output):
+    bad_recordings()
+    assert output in command.refused("filter", "apply", model, "good.wav", output)
+
+
+def test_filter_apply_that_fails_while_writing_leaves_nothing_behind(command, model, monkeypatch):
+    def full(self, block):
+        raise OSError("no space left on the device")
+
+    write("in.wav", signal())
+    monkeypatch.setattr(sf.SoundFile, "write", full)
+    assert "no space" in command.refused("filter", "apply", model, "in.wav", "out.wav")
+
+
+@pytest.mark.parametrize("verb", ["apply", "eval"])
+def test_a_model_trained_at_another_rate_is_refused(command, model, verb):
+    for name in ("in.wav", "target.wav"):
+        write(name, signal(), rate=22050)
+    message = command.refused("filter", verb, model, "in.wav", "out.wav" if verb == "apply" else "target.wav")
+    assert "22050 Hz" in message and "8000 Hz" in message and "in.wav" in message
+
+
+# ------------------------------------------------------------------------------------------ bad models
+
+
+def bad_model(name: str) -> str:
+    if name == "text file":
+        Path("model").write_text("hello\n" * 100)
+    elif name == "empty file":
+        Path("model").write_bytes(b"")
+    elif name == "sound":
+        write("model.wav", signal())
+        os.rename("model.wav", "model")
+    elif name == "folder without one":
+        Path("model").mkdir()
+    elif name == "folder with a broken one":
+        Path("model").mkdir()
+        Path("model/model.safetensors").write_bytes(b"{}")
+    elif name == "wrong width":
+        nl.MLP(784, 10).save("model")
+    elif name == "two outputs":
+        nl.GRU(1, 2).save("model")
+    elif name == "gives no number":
+        net = nl.Dense(1, 1)
+        net.theta[...] = np.nan
+        net.save("model")
+    return "model"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("missing", "text file", "empty file", "sound", "folder without one", "folder with a broken one"),
+        *("wrong width", "two outputs"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["apply", "eval"])
+def test_what_is_no_filter_model_is_refused_by_its_name(command, name, verb):
+    before, after = pair()
+    message = command.refused(
+        "filter", verb, bad_model(name), before, "out.wav" if verb == "apply" else after
+    )
+    assert "model" in message
+
+
+def test_a_model_that_gives_no_numbers_writes_no_file(command):
+    before, _ = pair()
+    assert "out.wav" in command.refused("filter", "apply", bad_model("gives no number"), before, "out.wav")
+
+
+# ------------------------------------------------------------------------------------- bad arguments
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("sine", "--quick"),
+        ("sine", "--quick", "--recipe", "reference"),
+        ("filter", "train", "--quick"),
+        ("digits", "--quick"),
+        ("gradcheck", "--quick"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_an_out_that_is_a_file_is_refused_before_the_work(command, monkeypatch, argv, out):
+    monkeypatch.setattr(gradients, "check_all", lambda *args: pytest.fail("the work was begun"))
+    Path("file").write_text("kept")
+    message = command.refused(*argv, "--out", out).splitlines()
+    assert "file" in message[-1]
+
+
+def test_a_size_that_is_none_is_refused_and_leaves_no_folder(command):
+    assert "hidden_size" in command.refused("filter", "train", *pair(), "--hidden-size", "0", "--out", "run")
+
+
+@pytest.mark.parametrize("data", ["nowhere", "empty", "file"])
+def test_digits_refuse_a_folder_without_them(command, data):
+    Path("empty").mkdir()
+    Path("file").write_text("no folder")
+    assert data in command.refused("digits", "--data", data, "--out", "run")
+
+
+@pytest.mark.parametrize(
+    "argv, word",
+    [
+        ((), "TASK"),
+        (("filter",), "VERB"),
+        (("sing",), "sing"),
+        (("sine", "--recipe", "best"), "best"),
+        (("sine", "--seed", "-1"), "-1"),
+        (("sine", "--seed", "x"), "--seed"),
+        (("sine", "--threads", "x"), "--threads"),
+        (("sine", "--loud"), "--loud"),
+        (("filter", "train", "--hidden-size", "x"), "--hidden-size"),
+        (("filter", "apply", "model"), "INPUT"),
+    ],
+)
+def test_words_the_command_does_not_know_end_with_exit_code_2(command, argv, word):
+    assert command(*argv) == "" and command.code == 2
+    assert word in command.err.splitlines()[-1]
+    assert tree() == {}
+
+
+@pytest.mark.parametrize("count", ["0", "-3"])
+def test_fewer_than_one_thread_is_refused(command, count):
+    assert f"got {count}" in command.refused("gradcheck", "--quick", "--threads", count)
+
+
+def test_an_interruption_ends_with_exit_code_130_and_one_line(command, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gradients, "check_all", interrupted)
+    assert command("gradcheck") == "" and command.code == 130 and command.err == "interrupted\n"
+
+
+# ------------------------------------------------------------------------------------------ the rest
+
+
+@pytest.mark.parametrize("count", [2, 1])
+def test_threads_are_set_for_the_command(command, monkeypatch, count):
+    def look(*args):
+        seen.append(threads.get_threads())
+        return [gradients.Row("LSTM", 1e-16, "dx", True)]
+
+    before, seen = threads.get_threads(), []
+    if before is None:
+        pytest.skip("this NumPy brings no OpenBLAS of its own")
+    monkeypatch.setattr(gradients, "check_all", look)
+    try:
+        command("gradcheck", "--threads", str(count))
+        assert command.code == 0 and seen == [count] and command.err == ""
+    finally:
+        threads.set_threads(before)
+
+
+def test_threads_of_another_library_are_left_alone_and_it_is_said(command, monkeypatch, short_gradcheck):
+    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    assert threads.get_threads() is None
+    command.json("gradcheck", "--threads", "1")
+    assert "no effect" in command.err
+
+
+def test_the_package_runs_as_a_module():
+    def run(*argv):
+        return subprocess.run([sys.executable, "-m", "numpylstm", *argv], capture_output=True, text=True)
+
+    version = run("--version")
+    assert (version.returncode, version.stdout, version.stderr) == (0, f"numpylstm {nl.__version__}\n", "")
+    refused = run("filter", "apply", "nowhere", "a.wav", "b.wav")
+    assert refused.returncode == 2 and refused.stderr == "numpylstm: there is no file nowhere\n"
+
+
+def test_every_command_has_the_shared_options_and_helps(command):
+    for words in ("sine", "digits", "gradcheck", "filter train", "filter apply", "filter eval"):
+        out = command(*words.split(), "--help")
+        assert command.code == 0
+        for option in ("--seed", "--threads", "--out", "--quick", "--json"):
+            assert option in out
