@@ -537,10 +537,11 @@ def test_float32_agrees_with_float64_at_large_shapes(cell, shape):
 
 
 @every_layer
-def test_a_float64_signal_in_a_float32_layer_is_computed_in_float32(make):
+@both_modes
+def test_a_float64_signal_in_a_float32_layer_is_computed_in_float32(make, training):
     case = example(make)
-    single_case = case._replace(net=case.net.astype(np.float32))
-    assert {array.dtype for array in run(single_case).values()} == {np.dtype(np.float32)}
+    case = case._replace(net=case.net.astype(np.float32))
+    assert {array.dtype for array in run(case, training).values()} == {np.dtype(np.float32)}
 
 
 @every_layer
@@ -745,6 +746,14 @@ def test_a_sequence_of_no_steps_holds_its_state(make):
 def test_full_lengths_are_no_lengths(case):
     T, B, _ = case.x.shape
     assert_close(run(case._replace(lengths=np.full(B, T, np.uint8))), run(case), 1e-13)
+
+
+@every_layer
+@pytest.mark.parametrize("kind", [list, tuple, np.uint8, np.int32], ids=["list", "tuple", "uint8", "int32"])
+def test_lengths_may_be_whole_numbers_of_any_kind(make, kind):
+    lengths = [6, 0, 3, 1]
+    case = example(make, lengths=lengths)
+    assert_same(run(case._replace(lengths=kind(lengths))), run(case))
 
 
 @settings(max_examples=100)
@@ -1021,6 +1030,16 @@ def test_backward_adds_into_the_gradients(case, training):
     np.testing.assert_allclose(case.net.grad, start + once, rtol=1e-12, atol=1e-12)
     case.net.zero_grads()
     assert not case.net.grad.any()
+
+
+@every_layer
+def test_zero_grads_keeps_the_vector_and_its_views(make):
+    net = make()
+    vector, grads = net.grad, [grad for _, _, grad in net.named_params()]
+    vector[...] = 1
+    net.zero_grads()
+    assert net.grad is vector
+    assert not any(grad.any() for grad in grads)
 
 
 # The state
