@@ -127,9 +127,7 @@ class LSTM(RecurrentLayer):
         b = self.params["b"] if self.bias else np.zeros(4 * H, self.dtype)
         W = np.concatenate([self.params["W_x"], b[:, None], self.params["W_h"]], axis=1) * rows
         p_i, p_f, p_o = 0.5 * self.params["p"][:, :, None] if self.peepholes else (None, None, None)
-        half = np.array(
-            0.5, self.dtype
-        )  # as an array: converting a Python number costs as much as a small sum
+        half = np.array(0.5, self.dtype)  # to convert a Python number costs as much as a small sum
 
         empty = self._buffers.empty
         u = empty((T + 1, D + 1 + 3 * H, B), x.dtype)
@@ -143,27 +141,26 @@ class LSTM(RecurrentLayer):
 
         # With peepholes o has to wait for the new cell; without, all gates go through the same three calls.
         first = 0 if p_o is None else H
-        # Walking through views costs half of indexing them; each name is one step's piece of u, v or tanh_c.
-        views = zip(
-            ended(lengths, T),
-            s,
-            v[:, : 4 * H],
-            v[:, first : 4 * H],
-            v[:, first : 3 * H],
-            v[:, H : 3 * H],
-            v[:, 3 * H :],
-            ig_fc[1:],
-            ig_fc[1:, :H],
-            ig_fc[1:, H:],
-            c[1:],
-            tanh_c,
-            v[:, :H],
-            h[1:],
-            strict=False,
+        # Walking through views costs half of indexing them. Each row below is one name of the loop's head.
+        steps = zip(
+            range(T),  # t
+            ended(lengths, T),  # stop: sequences that have ended
+            s,  # s_t
+            v[:T, : 4 * H],  # a: pre-activations, turned into gates in place
+            v[:T, first : 4 * H],  # gates
+            v[:T, first : 3 * H],  # sigmoids: the same without g
+            v[:T, H : 3 * H],  # i_f
+            v[:T, 3 * H :],  # g_c: candidate and cell before
+            ig_fc[1:],  # ig_fc_t
+            ig_fc[1:, :H],  # ig
+            ig_fc[1:, H:],  # fc
+            c[1:],  # c_t
+            tanh_c,  # tanh_c_t
+            v[:T, :H],  # o
+            h[1:],  # h_t
+            strict=True,
         )
-        for t, (stop, s_t, a, gates, sigmoids, i_f, g_c, ig_fc_t, ig, fc, c_t, tanh_c_t, o, h_t) in enumerate(
-            views
-        ):
+        for t, stop, s_t, a, gates, sigmoids, i_f, g_c, ig_fc_t, ig, fc, c_t, tanh_c_t, o, h_t in steps:
             if mask is not None:
                 np.multiply(h[t], mask, out=s_t[D + 1 :])
             np.matmul(W, s_t, a)
