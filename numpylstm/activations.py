@@ -79,6 +79,6 @@ def get_activation(name: str | None) -> ActivationFunction:
         ValueError: no activation has this name.
     """
     try:
-        return ACTIVATIONS[name or "identity"]
-    except KeyError:
+        return ACTIVATIONS["identity" if name is None else name]
+    except (KeyError, TypeError):
         raise ValueError(f"expected an activation of {', '.join(ACTIVATIONS)}, got {name!r}") from None

@@ -261,6 +261,7 @@ def _layer_problem(
 ) -> _Problem:
     """The loss of a layer as a function of its parameters, input and initial state."""
     x = np.array(x, dtype=float)
+    lengths = None if lengths is None else np.array(lengths)
     if getattr(layer, "dtype", None) == np.float32:
         layer = layer.astype(float)
     # Dropout and noise draw from a generator; each evaluation gets a fresh one of the same seed.
@@ -290,7 +291,7 @@ def _layer_problem(
         grad[...] = 0
     inputs = {"x": x} | dict(_arrays(state, "state"))
     if lengths is not None:
-        inputs["lengths"] = lengths = np.array(lengths)
+        inputs["lengths"] = lengths
     inputs |= {name: param for name, (param, _) in params.items()}
     before = {name: array.copy() for name, array in inputs.items()}
 

@@ -63,7 +63,10 @@ def softmax_cross_entropy(
     y = _floating(logits)
     classes = y.shape[-1]
     target = np.asarray(target)
+    real = _real(y, lengths)
     if target.dtype.kind in "iu" and target.shape == y.shape[:-1]:
+        if lengths is not None:
+            target = np.where(real[:, :, 0], target, 0)  # padding may hold any number
         if target.size and (target.min() < 0 or target.max() >= classes):
             raise ValueError(
                 f"expected classes from 0 to {classes - 1}, got {target.min()} to {target.max()}"
@@ -74,7 +77,6 @@ def softmax_cross_entropy(
             f"expected target of shape {y.shape[:-1]} in whole numbers or {y.shape} in probabilities, "
             f"got {target.dtype} {target.shape}"
         )
-    real = _real(y, lengths)
     y = np.where(real, y, 0)
     count = _count(real, y) / classes
     shifted = y - y.real.max(axis=-1, keepdims=True)

@@ -40,7 +40,7 @@ settings.load_profile("numpylstm")
 seeds = st.integers(0, 2**32 - 1)
 input_sizes = st.integers(1, 4)
 hidden_sizes = st.integers(1, 5)
-inits = st.sampled_from(["default", "pytorch", "zeros"])
+inits = st.sampled_from(["default", "pytorch", "tensorflow", "zeros"])
 rates = st.sampled_from([0.0, 0.3, 0.6])
 activation_names = st.sampled_from([*ACTIVATIONS])
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..parameters import Shapes, size_of, views
-from .checks import check_array, check_lengths, compute_dtype, mask_steps, real_steps
+from .checks import check_array, check_dtype, check_lengths, compute_dtype, mask_steps, real_steps
 from .state import check_state, map_state
 
 LAYERS: dict[str, type["Layer"]] = {}
@@ -56,9 +56,7 @@ class Layer:
             LAYERS[cls.__name__] = cls
 
     def __init__(self, shapes: Shapes, dtype: Any, layers: tuple["Layer", ...] = ()) -> None:
-        dtype = np.dtype(dtype)
-        if dtype.kind not in "fc":
-            raise ValueError(f"expected a floating or complex dtype, got {dtype}")
+        dtype = check_dtype(dtype)
         for index, layer in enumerate(layers):
             if layer._owned or any(layer is other for other in layers[:index]):
                 raise ValueError(f"{layer!r} already belongs to a network: hand in layer.copy()")
@@ -146,7 +144,7 @@ class Layer:
     def astype(self, dtype: Any) -> Self:
         """A copy with its parameters in another dtype; complex128 is what the complex-step check runs."""
         other = self.copy()
-        other._place(self.theta.astype(dtype), np.zeros(self.theta.size, dtype))
+        other._place(self.theta.astype(check_dtype(dtype)), np.zeros(self.theta.size, dtype))
         return other
 
     def config(self) -> dict[str, Any]:
@@ -259,17 +257,20 @@ class StatelessLayer(Layer):
     They take `(B, D)` as well as `(T, B, D)`, so that the same Dense serves a sequence and an MLP.
     """
 
-    def _check(self, x: np.ndarray, lengths: Any, size: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-        """The input in the layer's precision, zero at padded steps, and the mask (T, B, 1) of real steps."""
+    def _check(
+        self, x: np.ndarray, state: Any, lengths: Any, size: int | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """A copy of x in the layer's precision, 0 at padded steps, and the mask (T, B, 1) of real steps."""
+        check_state(state, ())
         x = check_array("x", x)
         expected = f"(T, B, {size or 'D'}) or (B, {size or 'D'})"
         if x.ndim not in (2, 3) or (size is not None and x.shape[-1] != size):
             raise ValueError(f"expected x of shape {expected}, got {x.shape}")
-        x = x.astype(compute_dtype(self.dtype, x), copy=False)
-        if lengths is None:
-            return x, None
-        real = real_steps(check_lengths(lengths, x), len(x))[:, :, None]
-        return np.where(real, x, np.zeros_like(x)), real
+        real = None
+        if lengths is not None:
+            real = real_steps(check_lengths(lengths, x), len(x))[:, :, None]
+            x = mask_steps(x, real)  # before the cast: padding may hold anything, and a cast could overflow
+        return x.astype(compute_dtype(self.dtype, x)), real
 
     def _check_dy(self, dy: np.ndarray, shape: tuple[int, ...], real: np.ndarray | None) -> np.ndarray:
         dy = check_array("dy", dy)

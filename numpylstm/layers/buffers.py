@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-KEPT_ARRAYS, KEPT_BYTES = 16, 1 << 25
-"""How many arrays a layer keeps at most, and the largest that is kept."""
+KEPT_ARRAYS, KEPT_BYTES = 16, 1 << 26
+"""How many arrays a layer keeps at most, and how many bytes in all."""
 
 
 def references(arrays: list[np.ndarray], index: int) -> int:
@@ -44,7 +44,8 @@ class Buffers:
             array = np.empty(shape, dtype)
             if array.nbytes <= KEPT_BYTES:
                 arrays.append(array)
-                del arrays[: max(len(arrays) - KEPT_ARRAYS, 0)]
+                while len(arrays) > KEPT_ARRAYS or sum(kept.nbytes for kept in arrays) > KEPT_BYTES:
+                    del arrays[0]
             return array
 
     def __deepcopy__(self, memo: Any) -> "Buffers":

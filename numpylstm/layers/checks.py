@@ -5,6 +5,13 @@ from typing import Any
 import numpy as np
 
 
+def check_dtype(dtype: Any) -> np.dtype:
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fc":
+        raise ValueError(f"expected a floating or complex dtype, got {dtype}")
+    return dtype
+
+
 def check_size(name: str, size: Any) -> int:
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
         raise ValueError(f"expected {name} to be a positive whole number, got {size!r}")

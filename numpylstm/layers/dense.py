@@ -81,7 +81,7 @@ class Dense(StatelessLayer):
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[()], DenseCache]:
         """x (..., B, D) -> y (..., B, O)."""
-        x, real = self._check(x, lengths, self.input_size)
+        x, real = self._check(x, state, lengths, self.input_size)
         # On the transpose: sequences lie as (T, features, B) between the layers, and so they stay.
         a = np.matmul(self.params["W"], x.swapaxes(-1, -2)).swapaxes(-1, -2)
         if self.bias:
@@ -120,14 +120,14 @@ class Activation(StatelessLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[()], tuple[np.ndarray, np.ndarray | None]]:
-        x, real = self._check(x, lengths, None)
+        x, real = self._check(x, state, lengths, None)
         y = mask_steps(get_activation(self.name).forward(x), real)
         return y, (), (y.copy(), real)  # the caller may write into y
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
         y, real = cache
         dy = self._check_dy(dy, y.shape, real)
-        return get_activation(self.name).backward(y, dy), ()
+        return get_activation(self.name).backward(y, dy.copy()), ()
 
 
 def MLP(

@@ -94,6 +94,7 @@ class GRU(RecurrentLayer):
     ) -> tuple[np.ndarray, GRUState, GRUCache]:
         """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0,), lengths = self._enter(x, state, lengths)
+        x = self._keep(x)
         T, _, B = x.shape
         H = self.hidden_size
         mask = self._dropout_mask(B, training, rng, x.dtype)

@@ -11,7 +11,15 @@ import numpy as np
 
 from .base import Layer
 from .buffers import Buffers
-from .checks import check_array, check_lengths, check_probability, check_size, compute_dtype, real_steps
+from .checks import (
+    check_array,
+    check_lengths,
+    check_probability,
+    check_size,
+    compute_dtype,
+    mask_steps,
+    real_steps,
+)
 from .initialization import check_init, glorot, orthogonal, pytorch_uniform
 from .state import check_state, state_arrays
 
@@ -81,19 +89,23 @@ class RecurrentLayer(Layer):
         if x.ndim != 3 or x.shape[2] != self.input_size:
             raise ValueError(f"expected x of shape (T, B, {self.input_size}), got {x.shape}")
         state = check_state(state, self.initial_state(x.shape[1]))
-        dtype = compute_dtype(self.dtype, self.theta, x, *state)
-        x = x.transpose(0, 2, 1).astype(dtype, copy=False)
+        dtype = compute_dtype(self.dtype, x, *state)
         if lengths is not None:
-            lengths = check_lengths(lengths, x.transpose(0, 2, 1))
+            lengths = check_lengths(lengths, x)
             # Padding may hold anything, NaN included, and NaN times zero is NaN: so it is cleared first.
-            real = real_steps(lengths, len(x))[:, None, :]
-            x = np.where(real, x, np.zeros_like(x))
+            x = mask_steps(x, real_steps(lengths, len(x))[:, :, None])
+        x = x.transpose(0, 2, 1).astype(dtype, copy=False)
         return x, [np.ascontiguousarray(s.T, dtype) for s in state], lengths
+
+    def _keep(self, x: np.ndarray) -> np.ndarray:
+        """A copy for the cache: the caller may use the memory of x again before backward."""
+        kept = self._buffers.empty(x.shape, x.dtype)
+        kept[...] = x
+        return kept
 
     def _leave(self, h: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         """The hidden states (T, H, B) as an output (T, B, H) that owns its memory, 0 at padded steps."""
-        y = self._buffers.empty(h.shape, h.dtype)
-        y[...] = h
+        y = self._keep(h)
         if lengths is not None:
             np.copyto(y, 0, where=~real_steps(lengths, len(y))[:, None, :])
         return y.transpose(0, 2, 1)
@@ -108,9 +120,9 @@ class RecurrentLayer(Layer):
             raise ValueError(f"expected dy of shape {(steps, batch, hidden)}, got {dy.shape}")
         dstate = check_state(dstate, self.initial_state(batch), "dstate")
         dtype = compute_dtype(dtype, dy, *(array for _, array in state_arrays(dstate)))
-        dy = dy.transpose(0, 2, 1).astype(dtype, copy=False)
         if lengths is not None:
-            dy = np.where(real_steps(lengths, steps)[:, None, :], dy, np.zeros_like(dy))
+            dy = mask_steps(dy, real_steps(lengths, steps)[:, :, None])
+        dy = dy.transpose(0, 2, 1).astype(dtype, copy=False)
         return dy, [np.array(s.T, dtype, order="C") for s in dstate]
 
     def _dropout_mask(

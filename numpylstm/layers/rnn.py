@@ -83,6 +83,7 @@ class RNN(RecurrentLayer):
     ) -> tuple[np.ndarray, RNNState, RNNCache]:
         """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0,), lengths = self._enter(x, state, lengths)
+        x = self._keep(x)
         T, _, B = x.shape
         mask = self._dropout_mask(B, training, rng, x.dtype)
         activation = get_activation(self.activation).forward
