@@ -27,11 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     started = time.perf_counter()
     try:
-        if args.threads is not None:
-            from .threads import set_threads
+        from .threads import set_threads
 
-            if not set_threads(args.threads):
-                remark("--threads has no effect: this NumPy uses no OpenBLAS of its own")
+        # The layers of these tasks are narrow: a second thread costs twice the processor for a fifth of the
+        # time, and where the other processor is busy it costs time as well.
+        if not set_threads(1 if args.threads is None else args.threads) and args.threads:
+            remark("--threads has no effect: this NumPy uses no OpenBLAS of its own")
         figures, sentences = args.command(args)
     except KeyboardInterrupt:
         remark("interrupted")
@@ -260,7 +261,9 @@ def add(
     parser.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of the matrix products")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="threads of the matrix products (default: 1)"
+    )
     parser.add_argument("--out", metavar="DIR", help=f"folder for figures and model (default: runs/{name})")
     parser.add_argument(
         "--quick", action="store_true", help="a short form that only shows that everything runs"

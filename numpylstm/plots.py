@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .files import atomic_write
 
@@ -43,6 +44,7 @@ def draw_learning_curve(ax: Axes, history: Any) -> None:
         ax.plot(epochs, history.validation_loss, color=MODEL, marker=".", label="validation")
     if min([*history.train_loss, *history.validation_loss], default=0) > 0:
         ax.set_yscale("log")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel="loss", title="Learning curve")
     ax.legend(frameon=False)
 
@@ -115,7 +117,7 @@ def filtering(
         ylabel="level (dBFS)",
         title=f"Level in steps of 50 ms; error-to-signal ratio {esr_db:.1f} dB",
     )
-    axes[2, 0].legend(frameon=False, loc="lower left", ncols=3)
+    axes[2, 0].legend(frameon=False, loc="best", ncols=3)
     return figure
 
 

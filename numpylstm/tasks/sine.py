@@ -188,8 +188,13 @@ def train_reference(
 
 
 def reference_network(rng: np.random.Generator) -> Sequential:
-    init = "tensorflow"  # what the notebook starts from
-    layers = LSTM(1, 16, init=init), LSTM(16, 16, init=init), Dense(16, 1, init=init)
+    """LSTM 16, 16 and a linear read-out, from the notebook's starting values but for the forget bias.
+
+    The notebook has a forget bias of 1. With 1.5 the memory reaches over half as many samples again from
+    the start, and averages the noise over them.
+    """
+    options: dict[str, Any] = {"init": "tensorflow", "forget_bias": 1.5}
+    layers = LSTM(1, 16, **options), LSTM(16, 16, **options), Dense(16, 1, init="tensorflow")
     return Sequential(*layers, dtype=np.float32, seed=rng)
 
 
