@@ -190,6 +190,7 @@ def fit(
                 run.stop_diverged(f"epoch {epoch}, update {run.history.updates}", error)
                 break
             run.end_epoch(values, validation_loss, time.perf_counter() - started)
+            bar.expect(len(values) * epochs)
             if checkpoint is not None:
                 run.save(checkpoint)
     run.finish()
@@ -374,6 +375,11 @@ class _Bar:
             unit="update",
             leave=False,
         )
+
+    def expect(self, updates: int) -> None:
+        """A function's batches are known to be as many as they were once the first epoch is over."""
+        if self.bar.total is None:
+            self.bar.total = updates
 
     def advance(self, loss: float) -> None:
         self.bar.set_postfix_str(f"loss {loss:.3g}", refresh=False)
