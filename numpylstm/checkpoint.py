@@ -8,6 +8,8 @@ architecture as JSON. A checkpoint of a training run is the same file with the t
 """
 
 import json
+import os
+from math import prod
 from os import PathLike, fspath
 from typing import Any
 
@@ -71,6 +73,7 @@ def save(
     Raises:
         ModelError: a complex network, or one with a layer class that no other program could know.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     for layer in _walk(net):
@@ -84,11 +87,12 @@ def save(
     metadata = {"format": FORMAT, "dtype": net.dtype.name, "network": net.config(), "extra": extra}
     with atomic_write(path) as temporary:
         # The format's NumPy writer stores the memory of a transposed view under the view's shape.
-        save_file(
-            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-            temporary,
-            metadata={"numpylstm": json.dumps(metadata, default=from_numpy)},
-        )
+        contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        described = {"numpylstm": json.dumps(metadata, default=from_numpy)}
+        try:
+            save_file(contiguous, temporary, metadata=described)
+        except SafetensorError as error:
+            raise OSError(f"cannot write {fspath(path)}: {_short(error)}") from error
 
 
 def load(path: str | PathLike[str]) -> Layer:
@@ -105,12 +109,12 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
     """The network, the arrays that are none of its parameters, and the JSON values saved beside it."""
     from safetensors import SafetensorError, safe_open
 
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {fspath(path)}")
     try:
         with safe_open(fspath(path), framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {fspath(path)}") from None
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         # AttributeError: the file has numbers of a kind, such as 8 bit floats, that NumPy has not.
         raise ModelError(f"{fspath(path)} cannot be read as a model file: {_short(error)}") from error
@@ -123,7 +127,13 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
         raise ModelError(f"expected model format {FORMAT}, got {_short(version)}: made by another version")
     if dtype not in DTYPES:
         raise ModelError(f"expected a network of {' or '.join(DTYPES)}, got {_short(dtype)}")
+    elements = sum(tensor.size for tensor in tensors.values())
     try:
+        oversized = _oversized(config, max(elements, 1 << 20))
+        if oversized:
+            raise ModelError(
+                f"{fspath(path)} describes a layer {oversized} larger than the {elements} numbers it holds"
+            )
         net = build(config, dtype)
     except RecursionError:
         raise ModelError(f"{fspath(path)} describes layers within layers without end") from None
@@ -138,6 +148,19 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
             )
         param[...] = tensor
     return net, tensors, described.get("extra")
+
+
+def _oversized(config: Any, limit: int) -> str | None:
+    """The first layer described with a matrix of more than `limit` entries; nothing is allocated to tell."""
+    if not isinstance(config, dict):
+        return None
+    sizes = [size for key, size in config.items() if key.endswith("_size") and isinstance(size, int)]
+    hidden = config.get("hidden_size")
+    if prod(sizes) > limit or (isinstance(hidden, int) and hidden * hidden > limit):
+        return _short(config.get("layer"))
+    inside = config.get("layers", [])
+    found = (_oversized(layer, limit) for layer in (inside if isinstance(inside, list) else []))
+    return next((name for name in found if name), None)
 
 
 def _short(value: Any) -> str:

@@ -8,12 +8,14 @@ code 2.
 import argparse
 import json
 import math
+import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .tasks.run import finite, open_run, write_run
@@ -22,9 +24,11 @@ Figures = dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 1 if a check failed, 2 for bad input, 130 if interrupted."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    """Run a command; returns the exit code.
+
+    0, 1 if a check failed or a training diverged, 2 for bad input, 130 if interrupted.
+    """
+    args = build_parser().parse_args(argv)
     started = time.perf_counter()
     try:
         from .threads import set_threads
@@ -33,28 +37,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         # time, and where the other processor is busy it costs time as well.
         if not set_threads(1 if args.threads is None else args.threads) and args.threads:
             remark("--threads has no effect: this NumPy uses no OpenBLAS of its own")
-        figures, sentences = args.command(args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a training that diverges is told below
+            figures, sentences = args.command(args)
+        figures = {"seconds": time.perf_counter() - started, "seed": args.seed} | figures
+        print(json.dumps(finite(figures), default=float) if args.json else sentences, flush=True)
     except KeyboardInterrupt:
         remark("interrupted")
         return 130
     except BrokenPipeError:
+        # Whoever read the output has heard enough; nothing more may be written to it, not even at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError, MemoryError) as error:
         remark(f"numpylstm: {one_line(error)}")
         return 2
-    figures = {"seconds": time.perf_counter() - started, "seed": args.seed} | figures
-    if args.json:
-        print(json.dumps(finite(figures), default=float))
-    else:
-        print(sentences)
-    return 0 if figures.get("passed", True) else 1
+    if figures.get("stopped"):
+        remark(str(figures["stopped"]))
+    return 1 if figures.get("diverged") or not figures.get("passed", True) else 0
 
 
 def remark(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -66,9 +73,9 @@ def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .tasks import sine
 
     with open_run(args.out or "runs/sine") as folder:
-        result = sine.run(args.recipe, args.seed, args.quick, progress=not args.json)
-        figures = result.figures
-        config = {"task": "sine", "recipe": args.recipe, "seed": args.seed}
+        result = sine.run(args.recipe, args.seed, args.quick)
+        figures = result.figures | ending(result.history)
+        config = {"task": "sine", "recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         write_run(folder, result.net, result.history, config, figures)
         tone = (
             f"frequency {signed(figures['frequency_error_ppm'], 'ppm')}, "
@@ -87,13 +94,12 @@ def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
             *lines,
             "the slip: the target lies two samples ahead, the free run writes it one sample ahead",
         ]
-    return figures, "\n".join([*lines, *closing(result.history, folder, figures["seconds"])])
+    return figures, "\n".join([*lines, closing(folder, figures["seconds"])])
 
 
 def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from . import plots
     from .tasks import filtering
-    from .tasks.run import MODEL
 
     if (args.input is None) != (args.target is None):
         raise ValueError(
@@ -114,29 +120,30 @@ def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
             residual=args.residual,
             seed=args.seed,
             quick=args.quick,
-            progress=not args.json,
         )
         config = {"task": "filter", "input": args.input, "target": args.target, "rate": result.rate}
         config |= {"cell": args.cell, "hidden_size": args.hidden_size, "residual": args.residual}
-        config |= {"seed": args.seed}
-        write_run(folder, result.net, result.history, config, result.figures)
-        filtering.save(result, folder / MODEL)
-        esr_db = result.figures["esr_db"]
+        config |= {"seed": args.seed, "quick": args.quick}
+        figures = result.figures | ending(result.history)
+        extra = filtering.beside_the_model(result)
+        write_run(folder, result.net, result.history, config, figures, extra)
+        esr_db = figures["esr_db"]
         picture = plots.filtering(result.history, result.target, result.output, result.rate, esr_db)
         plots.save_figure(picture, folder / "filter.png")
     held_out = len(result.target) / result.rate
     lines = [
         f"error-to-signal ratio on the last {held_out:.1f} s, which it was not trained on: "
         f"{filtering.describe(esr_db)}",
-        f"speed: {result.figures['real_time_factor']:.1f} times real time",
+        f"speed: {figures['real_time_factor']:.1f} times real time",
     ]
-    return result.figures, "\n".join([*lines, *closing(result.history, folder, result.figures["seconds"])])
+    return figures, "\n".join([*lines, closing(folder, figures["seconds"])])
 
 
 def filter_apply_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .tasks import filtering
 
     figures = filtering.apply(args.model, args.input, args.output)
+    write_figures(args.out, "apply", figures)
     lines = [f"wrote {args.output}: {figures['samples']} samples at {figures['rate']} Hz"]
     if figures["clipped"]:
         lines.append(f"{figures['clipped']} samples were beyond full scale and were clipped")
@@ -147,6 +154,7 @@ def filter_eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .tasks import filtering
 
     figures = filtering.evaluate(args.model, args.input, args.target)
+    write_figures(args.out, "eval", figures)
     return figures, f"error-to-signal ratio: {filtering.describe(figures['esr_db'])}"
 
 
@@ -159,19 +167,20 @@ def digits_command(args: argparse.Namespace) -> tuple[Figures, str]:
         remark(
             f"{len(data.train_labels)} digits to train on, {len(data.test_labels)} held out: {data.source}"
         )
-        result = digits.train(data, seed=args.seed, quick=args.quick, progress=not args.json)
-        figures = result.figures
+        result = digits.train(data, seed=args.seed, quick=args.quick)
+        figures = result.figures | ending(result.history)
         config = {"task": "digits", "data": args.data, "source": data.source, "seed": args.seed}
+        config |= {"quick": args.quick}
         write_run(folder, result.net, result.history, config, figures)
         accuracy = figures["accuracy"]
         picture = plots.digits(result.history, data.test_images, data.test_labels, result.guesses, accuracy)
         plots.save_figure(picture, folder / "digits.png")
     lines = [f"{100 * accuracy:.2f} % of {len(data.test_labels)} held-out digits right"]
-    return figures, "\n".join([*lines, *closing(result.history, folder, figures["seconds"])])
+    return figures, "\n".join([*lines, closing(folder, figures["seconds"])])
 
 
 def gradcheck_command(args: argparse.Namespace) -> tuple[Figures, str]:
-    from .files import write_json, write_text
+    from .files import write_text
     from .tasks import gradients
 
     with open_run(args.out) if args.out else nullcontext() as folder:
@@ -181,8 +190,17 @@ def gradcheck_command(args: argparse.Namespace) -> tuple[Figures, str]:
         table = gradients.table(rows)
         if folder is not None:
             write_text(folder / "gradcheck.txt", table + "\n")
-            write_json(folder / "gradcheck.json", finite(figures))
+            write_figures(args.out, "gradcheck", figures)
     return figures, table
+
+
+def write_figures(out: str | None, name: str, figures: Figures) -> None:
+    """The figures of a command that trains nothing, in the folder asked for, if one was."""
+    from .files import write_json
+
+    if out:
+        with open_run(out) as folder:
+            write_json(folder / f"{name}.json", finite(figures))
 
 
 def signed(value: float, unit: str) -> str:
@@ -191,23 +209,34 @@ def signed(value: float, unit: str) -> str:
     return f"{value:+,.0f} {unit}" if abs(value) >= 100 else f"{value:+.3g} {unit}"
 
 
-def closing(history: Any, folder: Path, seconds: float) -> list[str]:
-    stopped = [history.stopped] if history.stopped else []
-    return [*stopped, f"{seconds:.1f} s; figures and model are in {folder}"]
+def closing(folder: Path, seconds: float) -> str:
+    return f"{seconds:.1f} s; figures and model are in {folder}"
+
+
+def ending(history: Any) -> Figures:
+    """How a training ended, for those who only see the figures."""
+    return {"stopped": history.stopped, "diverged": history.diverged} if history.stopped else {}
 
 
 # ------------------------------------------------------------------------ the words it takes
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is in the help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="numpylstm",
         description="Recurrent networks in pure NumPy. `numpylstm sine` shows everything at work.",
     )
     parser.add_argument("--version", action="version", version=f"numpylstm {__version__}")
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", required=True)
 
-    sine = add(tasks, "sine", sine_command, "learn a sine wave, then hold the tone running free")
+    sine = add(tasks, "sine", sine_command, "learn a sine wave, then hold the tone running free", "runs/sine")
     sine.add_argument(
         "--recipe",
         choices=("default", "reference"),
@@ -215,7 +244,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="default: holds the tone; reference: a well-known notebook's setting, with its slip",
     )
 
-    digits = add(tasks, "digits", digits_command, "recognise handwritten digits with an MLP")
+    digits = add(tasks, "digits", digits_command, "recognise handwritten digits with an MLP", "runs/digits")
     digits.add_argument(
         "--data",
         metavar="DIR",
@@ -226,7 +255,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     filters = tasks.add_parser("filter", help="learn what a box does to sound, from before and after")
     verbs = filters.add_subparsers(title="verbs", metavar="VERB", required=True)
-    train = add(verbs, "train", filter_train_command, "learn the map from INPUT to TARGET")
+    train = add(verbs, "train", filter_train_command, "learn the map from INPUT to TARGET", "runs/filter")
     train.add_argument("input", metavar="INPUT", nargs="?", help="recording before the box (WAV or FLAC)")
     train.add_argument("target", metavar="TARGET", nargs="?", help="the same recording after it")
     train.add_argument(
@@ -251,20 +280,25 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add(
-    group: Any, name: str, command: Callable[..., tuple[Figures, str]], text: str
+    group: Any, name: str, command: Callable[..., tuple[Figures, str]], text: str, runs: str | None = None
 ) -> argparse.ArgumentParser:
     """A command with the options that all of them share."""
     parser: argparse.ArgumentParser = group.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + "."
     )
     parser.set_defaults(command=command)
+    out = (
+        f"folder for figures and model (default: {runs})"
+        if runs
+        else "folder for the figures (default: none)"
+    )
     parser.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)"
     )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads of the matrix products (default: 1)"
     )
-    parser.add_argument("--out", metavar="DIR", help=f"folder for figures and model (default: runs/{name})")
+    parser.add_argument("--out", metavar="DIR", help=out)
     parser.add_argument(
         "--quick", action="store_true", help="a short form that only shows that everything runs"
     )
@@ -275,7 +309,7 @@ def add(
 
 
 def natural(text: str) -> int:
-    value = int(text)
+    value = int(text) if text.isdecimal() else -1
     if value < 0:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text}")
     return value

@@ -54,19 +54,27 @@ class GradcheckReport:
         errors: the error of each tensor, a plain number; nan where something was not finite.
         max_error: the largest of them, nan if any is.
         changed: names of inputs that forward or backward wrote into.
+        breaches: sentences on what else of a layer's promises is broken: backward adds into grads, and a
+            cache is a value that neither another forward nor backward itself spoils.
         method, tolerance: how it was checked and what was allowed.
-        passed: every error within the tolerance, and no input changed.
+        passed: every error within the tolerance, no input changed, no breach.
         diagnosis: one or two plain sentences.
     """
 
     def __init__(
-        self, tensors: dict[str, TensorError], changed: list[str], method: str, tolerance: float
+        self,
+        tensors: dict[str, TensorError],
+        changed: list[str],
+        method: str,
+        tolerance: float,
+        breaches: list[str] | None = None,
     ) -> None:
         self.tensors, self.changed, self.method, self.tolerance = tensors, changed, method, tolerance
+        self.breaches = breaches or []
         self.errors = {name: tensor.error for name, tensor in tensors.items()}
         self.max_error = float(np.max(list(self.errors.values()), initial=0.0))  # nan if any is nan
         self.wrong = [name for name, error in self.errors.items() if not error <= tolerance]
-        self.passed = not self.wrong and not changed
+        self.passed = not self.wrong and not changed and not self.breaches
 
     @property
     def diagnosis(self) -> str:
@@ -82,6 +90,7 @@ class GradcheckReport:
             sentences.append(f"{', '.join('d' + name for name in right)} right to {worst:.0e}.")
         if self.changed:
             sentences.append(f"forward or backward wrote into its input: {', '.join(self.changed)}.")
+        sentences += self.breaches
         return " ".join(sentences) or f"all {len(self.errors)} gradients right to {self.max_error:.0e}."
 
     def __str__(self) -> str:
@@ -143,7 +152,13 @@ def gradcheck(
         raise ValueError(f"expected method 'complex', 'directional' or 'central', got {method!r}")
     if tolerance is None:
         tolerance = TOLERANCES[method]
+    if directions < 1 or not step > 0:
+        raise ValueError(
+            f"expected directions of at least 1 and a positive step, got {directions} and {step}"
+        )
     rng = np.random.default_rng(seed)
+    if isinstance(target, type):
+        raise ValueError(f"expected a layer, got the class {target.__name__}: make one of it first")
     if hasattr(target, "forward") and hasattr(target, "backward"):
         problem = _layer_problem(target, x, state, lengths, loss, training, rng)
     elif callable(target):
@@ -169,7 +184,7 @@ def gradcheck(
                 tensors[name] = tensors[name]._replace(where=None)
         else:
             tensors[name] = _compare(got, derivative.full(name), floor, tolerance)
-    return GradcheckReport(tensors, problem.changed, method, tolerance)
+    return GradcheckReport(tensors, problem.changed, method, tolerance, problem.breaches)
 
 
 def _compare(got: np.ndarray, expected: np.ndarray, floor: float, tolerance: float) -> TensorError:
@@ -201,6 +216,7 @@ class _Problem(NamedTuple):
     point: dict[str, np.ndarray]
     gradient: dict[str, np.ndarray]
     changed: list[str]
+    breaches: list[str]
 
 
 class _Derivative:
@@ -253,7 +269,7 @@ def _function_problem(function: Callable[[Any], tuple[Any, np.ndarray]], x: Any)
             f"got shapes {np.shape(result[0])} and {gradient.shape}"
         )
     changed = [] if np.array_equal(x, before, equal_nan=True) else ["x"]
-    return _Problem(lambda point: function(point["x"])[0], {"x": before}, {"x": gradient}, changed)
+    return _Problem(lambda point: function(point["x"])[0], {"x": before}, {"x": gradient}, changed, [])
 
 
 def _layer_problem(
@@ -296,6 +312,7 @@ def _layer_problem(
     before = {name: array.copy() for name, array in inputs.items()}
 
     y, final, cache = forward(layer, x, state)
+    forward(layer, 2 * x, state)  # a cache that is a value does not mind a second forward before its backward
     weights = rng.standard_normal(y.shape)
     dfinal = _map(lambda s: rng.standard_normal(np.shape(s)), final)
     loss_of = loss or (lambda y: ((weights * y).sum(), weights.copy()))
@@ -304,14 +321,22 @@ def _layer_problem(
     before |= {name: array.copy() for name, array in inputs.items() if name not in before}
     try:
         dx, dstate = layer.backward(dy, cache, dfinal)
+        changed = [
+            name for name, array in inputs.items() if not np.array_equal(array, before[name], equal_nan=True)
+        ]
+        dx, once = np.array(dx), {name: np.array(grad) for name, (_, grad) in _params(layer)}
+        breaches = [
+            f"backward replaced grads[{name!r}]: it has to add into it."
+            for name, (_, grad) in _params(layer)
+            if not np.shares_memory(grad, params[name][1]) and grad.size
+        ]
+        if not (changed or breaches) and all(np.isfinite(grad).all() for grad in once.values()):
+            breaches = _second_backward(layer, dy, cache, dfinal, dx, once)
     except BaseException:
         restore()
         raise
-    changed = [
-        name for name, array in inputs.items() if not np.array_equal(array, before[name], equal_nan=True)
-    ]
 
-    gradient = {"x": dx} | dict(_arrays(dstate, "state")) | {name: grad for name, (_, grad) in params.items()}
+    gradient = {"x": dx} | dict(_arrays(dstate, "state")) | once
     gradient = {name: np.array(array) for name, array in gradient.items()}
     restore()
     point = {name: before[name] for name in ("x", *dict(_arrays(state, "state")), *params)}
@@ -331,7 +356,20 @@ def _layer_problem(
             total = total + (last * weight).sum()
         return total
 
-    return _Problem(value, point, gradient, changed)
+    return _Problem(value, point, gradient, changed, breaches)
+
+
+def _second_backward(
+    layer: Any, dy: np.ndarray, cache: Any, dfinal: Any, dx: np.ndarray, once: dict[str, np.ndarray]
+) -> list[str]:
+    """What a second backward of the same cache shows: it has to give the same and to add it once more."""
+    again = np.array(layer.backward(dy, cache, dfinal)[0])
+    if not np.array_equal(again, dx, equal_nan=True):
+        return ["A second backward of the same cache gives another dx: backward writes into its cache."]
+    for name, (_, grad) in _params(layer):
+        if once[name].any() and np.array_equal(grad, once[name]):
+            return [f"A second backward leaves grads[{name!r}] as it was: it has to add into it."]
+    return []
 
 
 def _params(layer: Any) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:

@@ -16,6 +16,7 @@ class History:
         updates: number of updates done in all.
         best_epoch: index of the epoch with the lowest validation loss (training loss without one).
         stopped: why training ended before its last epoch, or None.
+        diverged: whether that was a loss or gradient that was not finite.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -25,6 +26,7 @@ class History:
     updates: int = 0
     best_epoch: int | None = None
     stopped: str | None = None
+    diverged: bool = False
 
     def rows(self) -> list[dict[str, float]]:
         """One dictionary an epoch, as `metrics.jsonl` holds them."""

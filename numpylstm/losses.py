@@ -24,7 +24,7 @@ def mse(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np
         ValueError: the shapes differ. Broadcasting is not done: it hides the classic (B,) against (B, 1).
     """
     error, count = _difference(y, target, lengths)
-    return (error * error).sum() / count, error * (2 / count)
+    return (error * error).sum() / error.real.dtype.type(count), error * (2 / count)
 
 
 def sse(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
@@ -45,7 +45,8 @@ def esr(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np
         raise ValueError(
             "expected a target with a signal in it, got silence: its error-to-signal ratio is undefined"
         )
-    return (error * error).sum() / energy, error * (2 / energy).astype(error.real.dtype)
+    energy = error.real.dtype.type(energy)
+    return (error * error).sum() / energy, error * (2 / energy)
 
 
 def softmax_cross_entropy(
@@ -82,7 +83,7 @@ def softmax_cross_entropy(
     shifted = y - y.real.max(axis=-1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     target = np.where(real, target, 0).astype(y.real.dtype)
-    value = (target * (log_sum - shifted)).sum() / count
+    value = (target * (log_sum - shifted)).sum() / y.real.dtype.type(count)
     # A target that is a distribution sums to 1; written out, it holds for any weights.
     dy = target.sum(axis=-1, keepdims=True) * softmax(y) - target
     return value, dy / y.real.dtype.type(count)
@@ -97,7 +98,7 @@ def sigmoid_cross_entropy(
     # log(1 + exp(-|y|)): the exponential can only underflow.
     positive = y.real > 0
     softplus = np.where(positive, y, 0) + np.log1p(np.exp(np.where(positive, -y, y)))
-    value = np.where(real, softplus - target * y, 0).sum() / count
+    value = np.where(real, softplus - target * y, 0).sum() / y.real.dtype.type(count)
     return value, np.where(real, sigmoid(y) - target, 0) / y.real.dtype.type(count)
 
 
@@ -117,7 +118,7 @@ def generalised_kl(
         if magnitude.size and magnitude.real.min() < 0:
             raise ValueError(f"expected {name} of at least 0, got {magnitude.real.min()}")
     y, target = y + eps, target + eps
-    value = np.where(real, target * np.log(target / y) - target + y, 0).sum() / count
+    value = np.where(real, target * np.log(target / y) - target + y, 0).sum() / y.real.dtype.type(count)
     return value, np.where(real, 1 - target / y, 0) / y.real.dtype.type(count)
 
 
@@ -138,6 +139,8 @@ def _real(y: np.ndarray, lengths: Any) -> np.ndarray:
     lengths = np.asarray(lengths)
     if np.ndim(y) != 3 or lengths.shape != np.shape(y)[1:2]:
         raise ValueError(f"expected y (T, B, D) and lengths (B,), got {np.shape(y)} and {lengths.shape}")
+    if lengths.dtype.kind not in "iu" or (lengths.size and not 0 <= lengths.min() <= lengths.max() <= len(y)):
+        raise ValueError(f"expected lengths in whole numbers from 0 to {len(y)}, got {lengths}")
     return (np.arange(len(y))[:, None] < lengths)[:, :, None]
 
 

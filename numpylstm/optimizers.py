@@ -70,7 +70,7 @@ def clip_norm(grad: np.ndarray, limit: float, out: np.ndarray | None = None) -> 
     root = math.sqrt(squares)
     if largest * root <= limit:
         return grad, largest * root
-    clipped = np.divide(grad, largest, out=out)
+    clipped = np.divide(grad, grad.dtype.type(largest), out=out)
     clipped *= limit / root
     return clipped, largest * root
 

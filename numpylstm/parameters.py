@@ -18,7 +18,14 @@ def size_of(shapes: Shapes) -> int:
     return sum(prod(shape) for shape in shapes.values())
 
 
-def views(vector: np.ndarray, shapes: Shapes) -> dict[str, np.ndarray]:
+class Views(dict[str, np.ndarray]):
+    """Named views into a vector. Assigning to a name writes into the view: it must not come loose."""
+
+    def __setitem__(self, name: str, value: np.ndarray) -> None:
+        self[name][...] = value
+
+
+def views(vector: np.ndarray, shapes: Shapes) -> Views:
     """Cut a flat vector into named arrays, in the order of `shapes`, without copying.
 
     Args:
@@ -30,9 +37,9 @@ def views(vector: np.ndarray, shapes: Shapes) -> dict[str, np.ndarray]:
     """
     if vector.shape != (size_of(shapes),):
         raise ValueError(f"expected a vector of {size_of(shapes)} parameters, got shape {vector.shape}")
-    named, start = {}, 0
+    named, start = [], 0
     for name, shape in shapes.items():
         stop = start + prod(shape)
-        named[name] = vector[start:stop].reshape(shape)
+        named.append((name, vector[start:stop].reshape(shape)))
         start = stop
-    return named
+    return Views(named)

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import checkpoint as checkpoints
 from .history import History
-from .layers import Layer
+from .layers import GaussianNoise, Layer
 from .layers.checks import check_lengths
 from .losses import Loss
 
@@ -77,7 +77,11 @@ def loss_after(
     if warmup and not 0 < warmup < len(y):
         raise ValueError(f"expected a warmup shorter than the {len(y)} steps, got {warmup}")
     options = {} if lengths is None else {"lengths": np.maximum(np.asarray(lengths) - warmup, 0)}
-    value, dy_rest = loss(y[warmup:], target[warmup:], **options)
+    result = loss(y[warmup:], target[warmup:], **options)
+    if not isinstance(result, tuple) or len(result) != 2 or np.ndim(result[0]) != 0:
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+        raise ValueError(f"expected loss(y, target) to return (value, dy), got {got}")
+    value, dy_rest = result
     if not warmup:
         return float(value), dy_rest
     dy = np.zeros_like(y)
@@ -141,10 +145,10 @@ def fit(
         warmup: number of first steps of each sequence without loss. With truncation they come before the
             first piece and only set the state.
         seed: whole number or Generator: order of the minibatches, dropout and noise.
-        patience: stop after so many epochs without a better validation loss (training loss if there is no
-            validation data) and restore the parameters of the best epoch, also if it goes on to the end.
-        checkpoint: file written at the start and after each epoch, a model file that holds the training
-            state too.
+        patience: stop after so many epochs without a better validation loss and restore the parameters of
+            the best epoch, also if it goes on to the end.
+        checkpoint: file written after each epoch (and at the start, where there is none yet): a model file
+            of the last epoch that holds the training state too.
         resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
         on_update: called with the number of updates done and the network before each update.
         progress: show a bar on standard error in trainings of more than two seconds.
@@ -160,13 +164,20 @@ def fit(
         train = check_data(train, truncation, warmup)
     if validation is not None:
         validation = check_data(validation, None, warmup)
+    if not callable(loss):
+        raise ValueError(f"expected loss(y, target) -> (value, dy), got {loss!r}")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise ValueError(f"expected an optimizer such as Adam(1e-3), got {optimizer!r}")
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError(f"expected patience of at least 1 and validation data to judge by, got {patience}")
     run = _Run(net, optimizer, np.random.default_rng(seed), patience)
     if resume and checkpoint is None:
         raise ValueError("expected a checkpoint to resume from, got none")
     if checkpoint is not None:
         if resume and os.path.exists(checkpoint):
             run.restore(checkpoint)
-        run.save(checkpoint)  # now, so that a path that cannot be written is known before the work
+        if not os.path.exists(checkpoint):
+            run.save(checkpoint)  # now, so that a path that cannot be written is known before the work
     started = time.perf_counter() - (run.history.seconds[-1] if run.history.seconds else 0)
     bar = _Bar(progress, _count_updates(train, batch_size, truncation, warmup), epochs, run.history.updates)
     with bar, np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged by the loss instead
@@ -234,6 +245,7 @@ class _Run:
     def stop_diverged(self, where: str, error: FloatingPointError) -> None:
         if isinstance(error, NotFiniteLoss):  # else the loss was finite and only its gradient was not
             self.net.theta[...] = self.good
+        self.history.diverged = True
         self.history.stopped = f"stopped at {where}: {error}; the last good parameters are kept"
         warnings.warn(self.history.stopped, RuntimeWarning, stacklevel=3)
 
@@ -265,22 +277,37 @@ class _Run:
             raise ValueError(f"expected a checkpoint with a training state in {path}, got a plain model file")
         prefix = "optimizer."
         moments = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-        self.optimizer.load_state_dict(extra["optimizer"] | moments)
+        best = arrays["training.best"]
+        try:
+            state, history = extra["optimizer"] | moments, History(**extra["history"])
+            best_loss = np.inf if extra["best_loss"] is None else float(extra["best_loss"])
+            self.rng.bit_generator.state = extra["rng"]
+            complete = best.shape == self.net.theta.shape
+        except (KeyError, TypeError, AttributeError, ValueError):
+            complete = False
+        if not complete:
+            raise ValueError(f"expected a checkpoint with a training state in {path}, got an incomplete one")
+        self.optimizer.load_state_dict(state)
         self.net.theta[...] = self.good[...] = saved.theta
-        self.best = arrays["training.best"]
-        self.best_loss = np.inf if extra["best_loss"] is None else extra["best_loss"]
-        self.rng.bit_generator.state = extra["rng"]
-        self.history = History(**extra["history"])
+        _restore_noise(self.net, saved)
+        self.best, self.best_loss, self.history = best, best_loss, history
 
 
 def _architecture(net: Layer) -> Any:
-    """What cannot change in a training: the layers and their sizes, but not a noise that fades."""
+    """What cannot change in a training: all of the description but a noise that fades."""
 
-    def without_floats(config: dict[str, Any]) -> dict[str, Any]:
-        kept = {key: value for key, value in config.items() if not isinstance(value, float)}
-        return kept | {"layers": [without_floats(layer) for layer in config.get("layers", [])]}
+    def without_sigma(config: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in config.items() if key != "sigma"}
+        return kept | {"layers": [without_sigma(layer) for layer in config.get("layers", [])]}
 
-    return without_floats(net.config())
+    return without_sigma(net.config())
+
+
+def _restore_noise(net: Layer, saved: Layer) -> None:
+    if isinstance(net, GaussianNoise) and isinstance(saved, GaussianNoise):
+        net.sigma = saved.sigma
+    for layer, saved_layer in zip(net.layers, saved.layers, strict=True):
+        _restore_noise(layer, saved_layer)
 
 
 def _run_batch(
@@ -296,6 +323,8 @@ def _run_batch(
     for first in range(start, len(x), truncation) if truncation else [0]:
         piece = slice(first, None if truncation is None else first + truncation)
         rest = None if lengths is None else np.clip(lengths - first, 0, len(x[piece]))
+        if rest is not None and not rest.any():
+            break  # nothing but padding from here on: no update, and nothing to count
         if on_update is not None:
             on_update(run.history.updates, run.net)
         before, run.lr = run.net.theta.copy(), float(getattr(run.optimizer, "current_lr", np.nan))

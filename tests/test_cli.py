@@ -15,7 +15,7 @@ import pytest
 import soundfile as sf
 
 import numpylstm as nl
-from numpylstm import threads
+from numpylstm import checkpoint, threads
 from numpylstm.cli import main
 from numpylstm.tasks import filtering, gradients
 
@@ -52,7 +52,8 @@ def model(tmp_path_factory) -> str:
     x = signal()[:, 0]
     result = filtering.train(filtering.Recording(x, 0.5 * np.tanh(2 * x), RATE), quick=True, progress=False)
     folder.mkdir()
-    filtering.save(result, folder / "model.safetensors")
+    extra = filtering.beside_the_model(result)
+    checkpoint.save(result.net, folder / "model.safetensors", extra=extra)
     return str(folder)
 
 
@@ -596,3 +597,38 @@ def test_every_command_has_the_shared_options_and_helps(command):
         assert command.code == 0
         for option in ("--seed", "--threads", "--out", "--quick", "--json"):
             assert option in out
+
+
+def test_an_input_is_not_overwritten_by_its_output(command, model):
+    name = write("song.wav", signal())
+    kept = Path(name).read_bytes()
+    assert "for both" in command.refused("filter", "apply", model, name, name)
+    assert Path(name).read_bytes() == kept
+
+
+def test_a_training_that_diverges_is_told_in_the_figures_and_the_exit_code(command):
+    _, after = pair()
+    write("huge.wav", 1e30 * signal(), subtype="FLOAT")  # its square is beyond float32
+    write("huge too.wav", 1e30 * signal()[::-1], subtype="FLOAT")
+    out = command("filter", "train", "huge.wav", after, "--quick", "--out", "run", "--json")
+    figures = json.loads(out)
+    assert command.code == 1 and figures["diverged"] and "stopped at" in figures["stopped"]
+    assert command.err.count("\n") == 1 and "Warning" not in command.err
+    assert json.loads(Path("run/config.json").read_text())["figures"]["diverged"] is True
+
+
+def test_a_reader_that_has_heard_enough_is_no_error(tmp_path):
+    program = f"{sys.executable} -m numpylstm gradcheck --quick | head -n 1"
+    run = subprocess.run(["bash", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("layer") and run.stderr == ""
+
+
+def test_bad_arguments_are_told_in_one_line(command):
+    for argv in (["sine", "--seed", "x"], ["filter"], ["nothing"], ["filter", "train", "--cell", "cnn"]):
+        command(*argv)
+        assert command.code == 2 and command.err.count("\n") == 1, command.err
+
+
+def test_a_folder_that_cannot_hold_the_model_is_refused_before_the_work(command):
+    Path("run/model.safetensors").mkdir(parents=True)
+    assert "model.safetensors" in command.refused("filter", "train", *pair(), "--quick", "--out", "run")

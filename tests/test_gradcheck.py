@@ -913,3 +913,53 @@ REFUSED = {
 def test_what_cannot_be_checked_is_refused_in_one_sentence(call, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         call()
+
+
+# What else a layer promises
+
+
+def broken_promise(backward):
+    report = gradcheck(wrong(Dense, backward)(3, 2, seed=0), sequence())
+    assert not report.passed and not report.wrong, report
+    return report.diagnosis
+
+
+def test_a_backward_that_overwrites_the_gradients_is_told_so():
+    def overwrites(right, self, dy, cache, dstate=None):
+        self.grad[...] = 0
+        return right(self, dy, cache)
+
+    assert "it has to add into it" in broken_promise(overwrites)
+
+
+def test_a_backward_that_spoils_its_cache_is_told_so():
+    def spoils(right, self, dy, cache, dstate=None):
+        dx, dstate = right(self, dy, cache)
+        dx = dx if np.isfinite(cache.x).all() else 2 * dx
+        cache.x[...] = np.nan
+        return dx, dstate
+
+    assert "writes into its cache" in broken_promise(spoils)
+
+
+def test_a_cache_kept_on_the_layer_is_found():
+    class Forgetful(Dense):
+        def forward(self, x, *args, **options):
+            y, state, self.kept = super().forward(x, *args, **options)
+            return y, state, None
+
+        def backward(self, dy, cache, dstate=None):
+            return super().backward(dy, self.kept)
+
+    assert "W" in gradcheck(Forgetful(3, 2, seed=0), sequence()).wrong
+
+
+@pytest.mark.parametrize("options", [{"directions": 0}, {"step": 0.0}, {"step": -1.0}])
+def test_a_check_of_nothing_is_refused(options):
+    with pytest.raises(ValueError, match="directions of at least 1 and a positive step"):
+        gradcheck(Dense(3, 2, seed=0), sequence(), **options)
+
+
+def test_a_class_in_place_of_a_layer_is_told_so():
+    with pytest.raises(ValueError, match="got the class LSTM"):
+        gradcheck(LSTM, sequence())

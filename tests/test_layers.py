@@ -1488,7 +1488,7 @@ REFUSED = {
     ),
     "widths_that_do_not_fit": (
         lambda: Sequential(LSTM(12, 4), LSTM(5, 4)).forward(ZEROS),
-        "expected x of shape (T, B, 5), got (20, 8, 4)",
+        "layer 1, LSTM: expected x of shape (T, B, 5), got (20, 8, 4)",
     ),
     "predict_x": (
         lambda: two_layers().predict(ZEROS[..., :7]),

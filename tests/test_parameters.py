@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
 
+import numpylstm as nl
 from numpylstm.parameters import size_of, views
 
 names = st.text(min_size=1, max_size=3)
@@ -53,3 +54,18 @@ def test_a_vector_of_another_size_is_refused(vector):
     sentence = f"expected a vector of 8 parameters, got shape {vector.shape}"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         views(vector, {"W": (2, 3), "b": (2,)})
+
+
+def test_assigning_to_a_name_or_to_theta_writes_into_the_vector():
+    net = nl.Sequential(nl.LSTM(2, 3), nl.Dense(3, 1), seed=0)
+    theta, y = net.theta, net.forward(np.ones((2, 1, 2)))[0]
+    net.theta = net.theta * 2
+    net.grad -= 1
+    assert net.theta is theta and (net.grad == -1).all()
+    assert not np.array_equal(net.forward(np.ones((2, 1, 2)))[0], y)
+    net.layers[1].params["b"] = np.array([7.0])
+    assert theta[-1] == 7
+    with pytest.raises(ValueError):
+        net.theta = np.zeros(3)
+    with pytest.raises(KeyError):
+        net.layers[1].params["bias"] = np.array([7.0])

@@ -344,13 +344,51 @@ def test_an_equal_loss_is_no_better_one():
     assert history.best_epoch == 0 and len(history.train_loss) == 3
 
 
-def test_without_validation_data_the_training_loss_decides():
-    net = nl.Dense(1, 1, bias=False, seed=0)
-    net.theta[...] = 9
-    data = (np.ones((4, 1)), np.ones((4, 1)))
-    history = train(net, data, optimizer=Walk([3.0, 2.0, 4.0, 5.0, 1.0]), epochs=5, patience=1)
-    assert history.best_epoch == 2 and len(history.train_loss) == 4
-    assert history.train_loss == [64.0, 4.0, 1.0, 9.0]
+@pytest.mark.parametrize("patience, validated", [(1, False), (0, True), (-1, True)])
+def test_patience_needs_validation_data_and_at_least_one_epoch(patience, validated):
+    """A training loss is measured before its update: it would name the wrong parameters the best."""
+    data = sequences()
+    with pytest.raises(ValueError, match="patience of at least 1 and validation data") as error:
+        train(network(), data, data if validated else None, patience=patience)
+    one_sentence(error)
+
+
+def test_pieces_of_nothing_but_padding_make_no_update_and_do_not_count():
+    (x, target), lengths = sequences(), np.array([3, 5, 2, 1, 4])
+    optimizer, net = nl.Adam(0.01), network()
+    history = train(net, (x, target, lengths), optimizer=optimizer, truncation=5)
+    assert optimizer.updates == history.updates == 1
+    whole = train(network(), (x[:5], target[:5], lengths), optimizer=nl.Adam(0.01))
+    assert history.train_loss == pytest.approx(whole.train_loss, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"optimizer": nl.Adam}, "expected an optimizer such as Adam"),
+        ({"optimizer": "adam"}, "expected an optimizer such as Adam"),
+        ({"loss": "mse"}, r"expected loss\(y, target\)"),
+        ({"loss": lambda y, target: 1.0}, "return \\(value, dy\\), got float"),
+        ({"loss": lambda y, target: (1.0, y, y)}, "got a tuple of 3"),
+    ],
+)
+def test_what_is_no_optimizer_and_no_loss_is_said(options, words):
+    with pytest.raises(ValueError, match=words) as error:
+        train(network(), sequences(), **({"optimizer": nl.SGD(0.1)} | options))
+    one_sentence(error)
+
+
+def test_a_checkpoint_that_is_there_is_not_overwritten_before_an_epoch_is_done(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(network(), sequences(), optimizer=nl.Adam(0.01), checkpoint=path)
+    written = path.read_bytes()
+
+    def interrupt(update, net):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), sequences(), optimizer=nl.Adam(0.01), checkpoint=path, on_update=interrupt)
+    assert path.read_bytes() == written
 
 
 @pytest.mark.parametrize("validated", [True, False])

@@ -108,7 +108,7 @@ for name, net in (("right", right), ("slipped", slipped)):
 # notebook's own setting the tone came out 4 % too fast, and its author concluded that the network "learns
 # amplitude but not frequency". It had learnt both; the error metric could not see the slip, the free run can.
 #
-# (`numpylstm sine --recipe reference` is that setting in full.)
+# (`numpylstm sine --recipe reference` repeats that setting; its free run is some per cent too fast as well.)
 
 # %%
 if not QUICK:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..parameters import Shapes, size_of, views
+from ..parameters import Shapes, Views, size_of, views
 from .checks import check_array, check_dtype, check_lengths, compute_dtype, mask_steps, real_steps
 from .state import check_state, map_state
 
@@ -27,14 +27,15 @@ LAYERS: dict[str, type["Layer"]] = {}
 """Every layer class of the package by its name: what a model file may ask for."""
 
 PREDICT_BLOCK = 1024
-"""Time steps `predict` computes at once; only this much history exists at any moment."""
+"""Time steps `predict` computes at once, fewer for batches of over 32: only this much history ever exists."""
 
 
 class Layer:
     """Base of all layers: parameters in one flat vector, copies, prediction, streaming.
 
     Attributes:
-        theta, grad: (n,) all parameters, all gradients. In a network they are views into the network's.
+        theta, grad: (n,) all parameters, all gradients. In a network they are views into the network's, made
+            when it is built: take them after, not before. Assigning to them writes into them.
         params, grads: the same numbers by name and shape.
         layers: the layers inside, for a container.
         options: names of the constructor's arguments, kept as attributes, that describe the layer.
@@ -44,10 +45,8 @@ class Layer:
     options: ClassVar[tuple[str, ...]] = ()
     causal: bool = True
 
-    theta: np.ndarray
-    grad: np.ndarray
-    params: dict[str, np.ndarray]
-    grads: dict[str, np.ndarray]
+    params: Views
+    grads: Views
     _owned: bool  # whether a container holds this layer's parameters
 
     def __init_subclass__(cls) -> None:
@@ -100,7 +99,7 @@ class Layer:
 
     def _place(self, theta: np.ndarray, grad: np.ndarray) -> None:
         """Let this layer and those inside live in the given vectors, with the values these have."""
-        self.theta, self.grad = theta, grad
+        self._theta, self._grad = theta, grad
         own = size_of(self._shapes)
         self.params = views(theta[:own], self._shapes)
         self.grads = views(grad[:own], self._shapes)
@@ -109,6 +108,23 @@ class Layer:
             stop = start + layer.theta.size
             layer._place(theta[start:stop], grad[start:stop])
             start = stop
+
+    @property
+    def theta(self) -> np.ndarray:
+        return self._theta
+
+    @theta.setter
+    def theta(self, values: np.ndarray) -> None:
+        # Into the vector that is there: a new one would leave the layers' views behind.
+        self._theta[...] = values
+
+    @property
+    def grad(self) -> np.ndarray:
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: np.ndarray) -> None:
+        self._grad[...] = values
 
     @property
     def dtype(self) -> np.dtype:
@@ -133,7 +149,7 @@ class Layer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._place(self.theta, self.grad)
+        self._place(self._theta, self._grad)
 
     def copy(self) -> Self:
         """A copy that shares nothing with the original and belongs to no network."""
@@ -207,11 +223,16 @@ class Layer:
         return np.concatenate(pieces, axis=axis)
 
     def _predict_batch(self, x: np.ndarray, state: Any, lengths: np.ndarray | None) -> np.ndarray:
-        if x.ndim < 3 or not self.causal or len(x) <= PREDICT_BLOCK:
+        steps = (
+            PREDICT_BLOCK
+            if x.ndim < 3
+            else int(np.clip(32 * PREDICT_BLOCK // max(x.shape[1], 1), 32, PREDICT_BLOCK))
+        )
+        if x.ndim < 3 or not self.causal or len(x) <= steps:
             return self.forward(x, state, lengths)[0]
         pieces = []
-        for start in range(0, len(x), PREDICT_BLOCK):
-            block = x[start : start + PREDICT_BLOCK]
+        for start in range(0, len(x), steps):
+            block = x[start : start + steps]
             rest = None if lengths is None else np.clip(lengths - start, 0, len(block))
             y, state, _ = self.forward(block, state, rest)
             pieces.append(y)

@@ -31,6 +31,15 @@ def check_array(name: str, array: Any) -> np.ndarray:
     return array
 
 
+def check_cache(cache: Any, kind: type, layer: Any) -> Any:
+    if not isinstance(cache, kind):
+        got = f"a {type(cache).__name__}"
+        raise ValueError(
+            f"expected the cache of {type(layer).__name__}.forward, the third of y, state, cache, got {got}"
+        )
+    return cache
+
+
 def check_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     """Lengths as an integer array (B,), for a sequence x (T, B, D).
 

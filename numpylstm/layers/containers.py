@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
-from .checks import check_array, check_lengths, mask_steps, real_steps
+from .checks import check_array, check_cache, check_lengths, mask_steps, real_steps
 from .state import check_state
 
 
@@ -75,8 +75,13 @@ class Sequential(Container):
         """x -> y of the last layer, the states of all layers, and their caches."""
         states, caches = [], []
         y = check_array("x", x)
-        for layer, layer_state in zip(self.layers, self._check_state(state, y), strict=True):
-            y, layer_state, cache = layer.forward(y, layer_state, lengths, training, rng)
+        for index, layer_state in enumerate(self._check_state(state, y)):
+            try:
+                y, layer_state, cache = self.layers[index].forward(y, layer_state, lengths, training, rng)
+            except ValueError as error:
+                if index == 0:
+                    raise  # about what the caller handed in
+                raise ValueError(f"layer {index}, {type(self.layers[index]).__name__}: {error}") from error
             states.append(layer_state)
             caches.append(cache)
         return y, tuple(states), caches
@@ -84,6 +89,7 @@ class Sequential(Container):
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy -> dx and the gradients by all initial states; adds into `grad`."""
         dx = check_array("dy", dy)
+        check_cache(cache, list, self)
         dstates = list(self._check_state(dstate, dx, "dstate"))
         for index in reversed(range(len(self.layers))):
             dx, dstates[index] = self.layers[index].backward(dx, cache[index], dstates[index])

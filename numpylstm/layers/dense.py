@@ -14,7 +14,7 @@ import numpy as np
 
 from ..activations import get_activation
 from .base import StatelessLayer
-from .checks import check_size, mask_steps
+from .checks import check_cache, check_size, mask_steps
 from .containers import Sequential
 from .dropout import Dropout
 from .initialization import check_init, glorot, pytorch_uniform
@@ -92,7 +92,7 @@ class Dense(StatelessLayer):
 
     def backward(self, dy: np.ndarray, cache: DenseCache, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
         """dy (..., B, O) -> dx (..., B, D); adds into `grads`."""
-        x, y, real = cache
+        x, y, real = check_cache(cache, DenseCache, self)
         dy = self._check_dy(dy, y.shape, real)
         da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
         one_step = (None,) * (3 - x.ndim)  # a batch (B, D) is a sequence of one step

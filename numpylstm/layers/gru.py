@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .checks import check_cache
 from .products import sum_outer
 from .recurrent import RecurrentLayer, ended, recurrent_sizes
 
@@ -53,7 +54,7 @@ class GRU(RecurrentLayer):
         input_size, hidden_size: D, H.
         bias: whether there are the biases b_x and b_h.
         reset_after: whether the reset gate acts after the recurrent product (PyTorch) or before (the paper).
-        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
+        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps of a call.
         init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)), "tensorflow" or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
@@ -150,7 +151,7 @@ class GRU(RecurrentLayer):
 
     def backward(self, dy: np.ndarray, cache: GRUCache, dstate: Any = None) -> tuple[np.ndarray, GRUState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
-        x, h, seen, v, q, mask, lengths = cache
+        x, h, seen, v, q, mask, lengths = check_cache(cache, GRUCache, self)
         T, H, B = q.shape
         dy, (dh,) = self._enter_backward(dy, dstate, q.shape, v.dtype, lengths)
         r, z, n = v[:, :H], v[:, H : 2 * H], v[:, 2 * H :]

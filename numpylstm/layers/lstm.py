@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .checks import check_cache
 from .products import sum_outer
 from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
@@ -45,7 +46,7 @@ class LSTMCache(NamedTuple):
     """What backward needs of a forward pass; all (T, rows, B)."""
 
     u: np.ndarray  # rows [x_t, 1, h_{t-1}, i g, f c] of the step before; T + 1 steps
-    s: np.ndarray  # rows [x_t, 1, h_{t-1}] as the weights saw them: u, or u times the dropout mask
+    seen: np.ndarray  # rows [x_t, 1, h_{t-1}] as the weights saw them: u, or u times the dropout mask
     v: np.ndarray  # rows [o, i, f, g, c_{t-1}]; T + 1 steps
     tanh_c: np.ndarray
     mask: np.ndarray | None  # (H, B) recurrent dropout
@@ -59,8 +60,9 @@ class LSTM(RecurrentLayer):
         input_size, hidden_size: D, H.
         bias: whether there is a bias b.
         peepholes: whether the gates see the memory cell, through `p (3, H)` with rows i, f, o.
-        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
-        forget_bias: starting value of b_f. 1 lets the memory last from the start (Jozefowicz et al. 2015).
+        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps of a call.
+        forget_bias: starting value of b_f, with init "default" and "tensorflow". 1 lets the memory last from
+            the start (Jozefowicz et al. 2015).
         init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)), "tensorflow" or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
@@ -133,11 +135,11 @@ class LSTM(RecurrentLayer):
         u = empty((T + 1, D + 1 + 3 * H, B), x.dtype)
         v = empty((T + 1, 5 * H, B), x.dtype)
         tanh_c = empty((T, H, B), x.dtype)
-        s = u[:T, : D + 1 + H] if mask is None else empty((T, D + 1 + H, B), x.dtype)
+        seen = u[:T, : D + 1 + H] if mask is None else empty((T, D + 1 + H, B), x.dtype)
         h, ig_fc, c = u[:, D + 1 : D + 1 + H], u[:, D + 1 + H :], v[:, 4 * H :]
         u[:T, :D], u[:, D], h[0], c[0] = x, 1, h0, c0
         if mask is not None:
-            s[:, : D + 1] = u[:T, : D + 1]
+            seen[:, : D + 1] = u[:T, : D + 1]
 
         # With peepholes o has to wait for the new cell; without, all gates go through the same three calls.
         first = 0 if p_o is None else H
@@ -145,8 +147,8 @@ class LSTM(RecurrentLayer):
         steps = zip(
             range(T),  # t
             ended(lengths, T),  # stop: sequences that have ended
-            s,  # s_t
-            v[:T, : 4 * H],  # a: pre-activations, turned into gates in place
+            seen,  # seen_t
+            v[:T, : 4 * H],  # a: pre-activations, halved but for g, then turned into gates in place
             v[:T, first : 4 * H],  # gates
             v[:T, first : 3 * H],  # sigmoids: the same without g
             v[:T, H : 3 * H],  # i_f
@@ -160,10 +162,10 @@ class LSTM(RecurrentLayer):
             h[1:],  # h_t
             strict=True,
         )
-        for t, stop, s_t, a, gates, sigmoids, i_f, g_c, ig_fc_t, ig, fc, c_t, tanh_c_t, o, h_t in steps:
+        for t, stop, seen_t, a, gates, sigmoids, i_f, g_c, ig_fc_t, ig, fc, c_t, tanh_c_t, o, h_t in steps:
             if mask is not None:
-                np.multiply(h[t], mask, out=s_t[D + 1 :])
-            np.matmul(W, s_t, a)
+                np.multiply(h[t], mask, out=seen_t[D + 1 :])
+            np.matmul(W, seen_t, a)
             if p_o is not None:
                 v[t, H : 2 * H] += p_i * c[t]
                 v[t, 2 * H : 3 * H] += p_f * c[t]
@@ -182,12 +184,12 @@ class LSTM(RecurrentLayer):
             if stop is not None:
                 h_t[:, stop], c_t[:, stop] = h[t][:, stop], c[t][:, stop]
 
-        cache = LSTMCache(u, s, v, tanh_c, mask, lengths)
+        cache = LSTMCache(u, seen, v, tanh_c, mask, lengths)
         return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
 
     def backward(self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None) -> tuple[np.ndarray, LSTMState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
-        u, s, v, tanh_c, mask, lengths = cache
+        u, seen, v, tanh_c, mask, lengths = check_cache(cache, LSTMCache, self)
         T, H, B = tanh_c.shape
         D = self.input_size
         dy, (dh, dc) = self._enter_backward(dy, dstate, tanh_c.shape, u.dtype, lengths)
@@ -201,7 +203,8 @@ class LSTM(RecurrentLayer):
         dW = np.zeros((4 * H, D + 1 + H), dh.dtype)
         # A block of steps at a time, so that what a step needs is still in the cache from the step before.
         for part in blocks_backwards(T, 13 * H * B * dh.itemsize):
-            # The factors that dh and dc will meet, for all steps of the block; row blocks as in `gates`.
+            # First the factors that dh and dc will meet, for all steps of the block; the loop then turns them
+            # into da in place. Row blocks as in `gates`.
             da = self._buffers.empty((part.stop - part.start, 4 * H, B), dh.dtype)
             np.subtract(1, v[part, : 3 * H], da[:, : 3 * H])
             da[:, : 3 * H] *= h_ig_fc[part]
@@ -233,7 +236,7 @@ class LSTM(RecurrentLayer):
                 if held is not None:
                     dh[:, stop], dc[:, stop] = held
 
-            dW += sum_outer(da, s[part])
+            dW += sum_outer(da, seen[part])
             np.matmul(W_x_T, da, dx[part])
             if self.peepholes:
                 c_before, c_after = v[:T, 4 * H :][part], v[1:, 4 * H :][part]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..activations import get_activation
+from .checks import check_cache
 from .products import sum_outer
 from .recurrent import RecurrentLayer, ended, recurrent_sizes
 
@@ -40,7 +41,7 @@ class RNN(RecurrentLayer):
         input_size, hidden_size: D, H.
         bias: whether there is a bias b.
         activation: "tanh" or "relu".
-        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps.
+        recurrent_dropout: share of h_{t-1} hidden from W_h in training, the same at all steps of a call.
         init: "default" (orthogonal W_h, Glorot W_x), "pytorch" (uniform ±1/sqrt(H)), "tensorflow" or "zeros".
         seed: whole number or Generator for the starting values; None draws fresh ones.
 
@@ -108,7 +109,7 @@ class RNN(RecurrentLayer):
 
     def backward(self, dy: np.ndarray, cache: RNNCache, dstate: Any = None) -> tuple[np.ndarray, RNNState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
-        x, h, seen, mask, lengths = cache
+        x, h, seen, mask, lengths = check_cache(cache, RNNCache, self)
         T, H, B = h[1:].shape
         dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), h.dtype, lengths)
         activation_backward = get_activation(self.activation).backward

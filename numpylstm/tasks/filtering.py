@@ -9,6 +9,7 @@ The read-out is linear, so once the recurrent part is trained, the best read-out
 squares. That last step is taken only where the tenth agrees that it helps.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -250,9 +251,9 @@ def run_file(net: Layer, samples: np.ndarray, rate: int) -> tuple[np.ndarray, fl
     return output.astype(float), len(samples) / rate / seconds
 
 
-def save(result: FilterResult, path: str | PathLike[str]) -> None:
-    """Write the network with the rate it was trained at beside it."""
-    checkpoint.save(result.net, path, extra={"task": "filter", "rate": result.rate})
+def beside_the_model(result: FilterResult) -> dict[str, Any]:
+    """What a model file holds beside the network: the rate it was trained at, in Hz."""
+    return {"task": "filter", "rate": result.rate}
 
 
 def load(path: str | PathLike[str]) -> tuple[Layer, int | None]:
@@ -283,10 +284,12 @@ def apply(
 
     Raises:
         AudioError: a file that cannot be read or written.
-        ValueError: the file's rate is not the one the model was trained at.
+        ValueError: the output is the input, or the file's rate is not the one the model was trained at.
     """
     net, rate = load(model)
     audio = wav.read(input_path)
+    if os.path.exists(output_path) and os.path.samefile(input_path, output_path):
+        raise ValueError(f"expected another file for the output than the input, got {output_path} for both")
     check_rate(rate, audio.rate, input_path)
     output, factor = run_file(net, audio.samples, audio.rate)
     clipped = wav.write(output_path, output, audio.rate, audio.subtype)

@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from .. import checkpoint
 from ..files import write_json, write_text
 from ..history import History
 from ..layers import Layer
@@ -38,6 +39,10 @@ def open_run(out: str | PathLike[str]) -> Iterator[Path]:
         raise ValueError(
             f"expected a folder to write the run to, got {folder}, where there is a file"
         ) from None
+    if (folder / MODEL).is_dir():
+        raise ValueError(f"expected to write the model to {folder / MODEL}, where there is a folder")
+    write_text(folder / ".probe", "")  # raises now what would otherwise be known after the work
+    (folder / ".probe").unlink()
     try:
         yield folder
     except BaseException:
@@ -47,10 +52,15 @@ def open_run(out: str | PathLike[str]) -> Iterator[Path]:
 
 
 def write_run(
-    folder: Path, net: Layer, history: History, config: dict[str, Any], figures: dict[str, Any]
+    folder: Path,
+    net: Layer,
+    history: History,
+    config: dict[str, Any],
+    figures: dict[str, Any],
+    extra: Any = None,
 ) -> None:
-    """Write everything but the pictures; each file whole or not at all."""
-    net.save(folder / MODEL)
+    """Write everything but the pictures, each file whole or not at all; `extra` goes into the model file."""
+    checkpoint.save(net, folder / MODEL, extra=extra)
     write_text(folder / "metrics.jsonl", "".join(json.dumps(finite(row)) + "\n" for row in history.rows()))
     write_json(
         folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()})
