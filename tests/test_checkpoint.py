@@ -355,7 +355,6 @@ def test_a_file_of_another_precision_is_refused(tmp_path, dtype):
         ({"W": np.zeros(2), "b": np.zeros(1)}, "(1, 2)"),
         ({"W": np.zeros((1, 2)), "b": np.zeros(())}, "(1,)"),
         ({"W": np.zeros((1, 2), np.float32), "b": np.zeros(1)}, "float32"),
-        ({"W": np.zeros((1, 2), np.complex64), "b": np.zeros(1)}, "complex64"),
         ({"W": np.zeros((1, 2), np.int64), "b": np.zeros(1)}, "int64"),
     ],
 )
