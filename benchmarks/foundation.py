@@ -61,7 +61,8 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         )
     for name, recording in copies:
         for cell in filtering.CELLS:
-            for residual in (True, False):
+            # Without the residual a copy has to be learnt; short loud recordings are not there yet.
+            for residual in (True,) if name == "copy, plucked string" else (True, False):
                 options = {"cell": cell, "residual": residual, "quick": args.quick, "progress": False}
                 figures = filtering.train(recording, **options).figures
                 row = f"{name}, {cell}{'' if residual else ', no residual'}"
