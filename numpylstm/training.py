@@ -164,20 +164,9 @@ def fit(
         train = check_data(train, truncation, warmup)
     if validation is not None:
         validation = check_data(validation, None, warmup)
-    if not callable(loss):
-        raise ValueError(f"expected loss(y, target) -> (value, dy), got {loss!r}")
-    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
-        raise ValueError(f"expected an optimizer such as Adam(1e-3), got {optimizer!r}")
-    if patience is not None and (patience < 1 or validation is None):
-        raise ValueError(f"expected patience of at least 1 and validation data to judge by, got {patience}")
+    _check_parts(loss, optimizer, patience, validation)
     run = _Run(net, optimizer, np.random.default_rng(seed), patience)
-    if resume and checkpoint is None:
-        raise ValueError("expected a checkpoint to resume from, got none")
-    if checkpoint is not None:
-        if resume and os.path.exists(checkpoint):
-            run.restore(checkpoint)
-        if not os.path.exists(checkpoint):
-            run.save(checkpoint)  # now, so that a path that cannot be written is known before the work
+    _open_checkpoint(run, checkpoint, resume)
     started = time.perf_counter() - (run.history.seconds[-1] if run.history.seconds else 0)
     bar = _Bar(progress, _count_updates(train, batch_size, truncation, warmup), epochs, run.history.updates)
     with bar, np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged by the loss instead
@@ -185,12 +174,12 @@ def fit(
             if run.history.stopped is not None:
                 break
             values: list[float] = []
+            validation_loss = None
             try:
                 for batch in train(run.rng) if callable(train) else minibatches(train, batch_size, run.rng):
                     for value in _run_batch(run, batch, loss, truncation, warmup, on_update):
                         values.append(value)
                         bar.advance(value)
-                validation_loss = None
                 if validation is not None:
                     validation_loss = evaluate(
                         net, validation, loss=loss, warmup=warmup, batch_size=batch_size
@@ -206,6 +195,27 @@ def fit(
                 run.save(checkpoint)
     run.finish()
     return run.history
+
+
+def _check_parts(loss: Any, optimizer: Any, patience: int | None, validation: Any) -> None:
+    if not callable(loss):
+        raise ValueError(f"expected loss(y, target) -> (value, dy), got {loss!r}")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise ValueError(f"expected an optimizer such as Adam(1e-3), got {optimizer!r}")
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError(f"expected patience of at least 1 and validation data to judge by, got {patience}")
+
+
+def _open_checkpoint(run: "_Run", path: str | os.PathLike[str] | None, resume: bool) -> None:
+    """Take the state of a run from its checkpoint, or see before the work that one can be written."""
+    if path is None:
+        if resume:
+            raise ValueError("expected a checkpoint to resume from, got none")
+        return
+    if not os.path.exists(path):
+        run.save(path)
+    elif resume:
+        run.restore(path)
 
 
 class _Run:
