@@ -69,6 +69,7 @@ def one_line(error: object) -> str:
 
 
 def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm sine`: train by a recipe, run free, draw both."""
     from . import plots
     from .tasks import sine
 
@@ -98,6 +99,7 @@ def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
 
 
 def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm filter train`: learn the map between two recordings."""
     from . import plots
     from .tasks import filtering
 
@@ -140,6 +142,7 @@ def filter_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
 
 
 def filter_apply_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm filter apply`: run a file through a model."""
     from .tasks import filtering
 
     figures = filtering.apply(args.model, args.input, args.output)
@@ -151,6 +154,7 @@ def filter_apply_command(args: argparse.Namespace) -> tuple[Figures, str]:
 
 
 def filter_eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm filter eval`: measure a model on two recordings."""
     from .tasks import filtering
 
     figures = filtering.evaluate(args.model, args.input, args.target)
@@ -159,6 +163,7 @@ def filter_eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
 
 
 def digits_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm digits`: train the MLP and show what it got wrong."""
     from . import plots
     from .tasks import digits
 
@@ -180,6 +185,7 @@ def digits_command(args: argparse.Namespace) -> tuple[Figures, str]:
 
 
 def gradcheck_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm gradcheck`: the table of every layer and option."""
     from .files import write_text
     from .tasks import gradients
 
@@ -229,6 +235,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """All tasks and verbs with their options and help texts."""
     parser = Parser(
         prog="numpylstm",
         description="Recurrent networks in pure NumPy. `numpylstm sine` shows everything at work.",

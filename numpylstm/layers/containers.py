@@ -128,6 +128,7 @@ class ConcatHidden(Container):
         return np.concatenate(outputs, axis=-1), tuple(states), (caches, sizes)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """dy (T, B, H_1 + ... + H_n) -> dx and the gradients by all initial states; adds into `grad`."""
         caches, sizes = cache
         dy = check_array("dy", dy)
         if dy.shape[-1:] != (sum(sizes),):
@@ -158,6 +159,7 @@ class Residual(Container):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[Any, ...], Any]:
+        """x (T, B, D) -> x + layer(x), of the same shape."""
         x = check_array("x", x)
         y, state, cache = self.layers[0].forward(x, self._check_state(state, x)[0], lengths, training, rng)
         if y.shape != x.shape:
@@ -168,6 +170,7 @@ class Residual(Container):
         return y + mask_steps(x, real).astype(y.dtype, copy=False), (state,), (cache, real)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """dy -> dy + what the layer passes on, and the gradient by its initial state."""
         inner, real = cache
         dy = check_array("dy", dy)
         dx, dstate = self.layers[0].backward(dy, inner, self._check_state(dstate, dy, "dstate")[0])
@@ -232,6 +235,7 @@ class Bidirectional(Container):
         return y, (state_there, state_back), (cache_there, cache_back, y_there.shape[2], y.shape, lengths)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """dy -> dx from both directions, and the gradients by both initial states; adds into `grad`."""
         cache_there, cache_back, width, shape, lengths = cache
         dy = check_array("dy", dy)
         if dy.shape != shape:

@@ -120,6 +120,7 @@ class Activation(StatelessLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[()], tuple[np.ndarray, np.ndarray | None]]:
+        """x (T, B, D) or (B, D) -> y of the same shape."""
         x, real = self._check(x, state, lengths, None)
         y = mask_steps(get_activation(self.name).forward(x), real)
         return y, (), (y.copy(), real)  # the caller may write into y

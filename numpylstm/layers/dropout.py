@@ -50,6 +50,7 @@ class Dropout(StatelessLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[()], Any]:
+        """x (T, B, D) or (B, D) -> y of the same shape; x itself, copied, unless `training`."""
         x, real = self._check(x, state, lengths, None)
         if not training or self.p == 0:
             return x, (), (None, x.shape, real)
@@ -94,6 +95,7 @@ class GaussianNoise(StatelessLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[()], Any]:
+        """x (T, B, D) or (B, D) -> y of the same shape; x itself, copied, unless `training`."""
         x, real = self._check(x, state, lengths, None)
         if not training or self.sigma == 0:
             return x, (), (x.shape, real)
