@@ -223,12 +223,10 @@ class Layer:
         return np.concatenate(pieces, axis=axis)
 
     def _predict_batch(self, x: np.ndarray, state: Any, lengths: np.ndarray | None) -> np.ndarray:
-        steps = (
-            PREDICT_BLOCK
-            if x.ndim < 3
-            else int(np.clip(32 * PREDICT_BLOCK // max(x.shape[1], 1), 32, PREDICT_BLOCK))
-        )
-        if x.ndim < 3 or not self.causal or len(x) <= steps:
+        if x.ndim < 3 or not self.causal:
+            return self.forward(x, state, lengths)[0]
+        steps = int(np.clip(32 * PREDICT_BLOCK // max(x.shape[1], 1), 32, PREDICT_BLOCK))
+        if len(x) <= steps:
             return self.forward(x, state, lengths)[0]
         pieces = []
         for start in range(0, len(x), steps):

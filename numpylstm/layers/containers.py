@@ -38,6 +38,24 @@ class Container(Layer):
     def initial_state(self, batch: int) -> tuple[Any, ...]:
         return tuple(layer.initial_state(batch) for layer in self.layers)
 
+    def _run_stack(
+        self, x: np.ndarray, state: Any, lengths: Any, training: bool, rng: np.random.Generator | None
+    ) -> tuple[list[np.ndarray], tuple[Any, ...], list[Any]]:
+        """Each layer fed by the one before it: their outputs, final states and caches."""
+        outputs, states, caches = [check_array("x", x)], [], []
+        for index, layer_state in enumerate(self._check_state(state, outputs[0])):
+            layer = self.layers[index]
+            try:
+                y, layer_state, cache = layer.forward(outputs[-1], layer_state, lengths, training, rng)
+            except ValueError as error:
+                if index == 0:
+                    raise  # about what the caller handed in
+                raise ValueError(f"layer {index}, {type(layer).__name__}: {error}") from error
+            outputs.append(y)
+            states.append(layer_state)
+            caches.append(cache)
+        return outputs[1:], tuple(states), caches
+
     def _check_state(self, state: Any, x: np.ndarray, name: str = "state") -> tuple[Any, ...]:
         """The state as a tuple with one entry for each layer; what is in it the layers check themselves."""
         if state is None:
@@ -73,18 +91,8 @@ class Sequential(Container):
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[Any, ...], list[Any]]:
         """x -> y of the last layer, the states of all layers, and their caches."""
-        states, caches = [], []
-        y = check_array("x", x)
-        for index, layer_state in enumerate(self._check_state(state, y)):
-            try:
-                y, layer_state, cache = self.layers[index].forward(y, layer_state, lengths, training, rng)
-            except ValueError as error:
-                if index == 0:
-                    raise  # about what the caller handed in
-                raise ValueError(f"layer {index}, {type(self.layers[index]).__name__}: {error}") from error
-            states.append(layer_state)
-            caches.append(cache)
-        return y, tuple(states), caches
+        outputs, states, caches = self._run_stack(x, state, lengths, training, rng)
+        return outputs[-1], states, caches
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy -> dx and the gradients by all initial states; adds into `grad`."""
@@ -117,15 +125,9 @@ class ConcatHidden(Container):
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, tuple[Any, ...], tuple[list[Any], list[int]]]:
         """x (T, B, D) -> y (T, B, H_1 + ... + H_n)."""
-        states, caches, outputs = [], [], []
-        y = check_array("x", x)
-        for layer, layer_state in zip(self.layers, self._check_state(state, y), strict=True):
-            y, layer_state, cache = layer.forward(y, layer_state, lengths, training, rng)
-            states.append(layer_state)
-            caches.append(cache)
-            outputs.append(y)
+        outputs, states, caches = self._run_stack(x, state, lengths, training, rng)
         sizes = [output.shape[-1] for output in outputs]
-        return np.concatenate(outputs, axis=-1), tuple(states), (caches, sizes)
+        return np.concatenate(outputs, axis=-1), states, (caches, sizes)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy (T, B, H_1 + ... + H_n) -> dx and the gradients by all initial states; adds into `grad`."""

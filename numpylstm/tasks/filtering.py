@@ -95,7 +95,9 @@ def load_recording(input_path: str | PathLike[str], target_path: str | PathLike[
             f"expected two recordings of the same length, got {input_path} with {len(signals[0])} samples "
             f"and {target_path} with {len(signals[1])}"
         )
-    return check_recording(Recording(signals[0], signals[1], rates[0]))
+    if len(signals[0]) < SHORTEST:
+        raise ValueError(f"expected recordings of at least {SHORTEST} samples, got {len(signals[0])}")
+    return Recording(signals[0], signals[1], rates[0])
 
 
 def built_in_recording() -> Recording:
@@ -103,12 +105,6 @@ def built_in_recording() -> Recording:
     rate = 16_000
     signal = plucked_string(rate=rate)
     return Recording(signal, signal, rate)
-
-
-def check_recording(recording: Recording) -> Recording:
-    if len(recording.input) < SHORTEST:
-        raise ValueError(f"expected recordings of at least {SHORTEST} samples, got {len(recording.input)}")
-    return recording
 
 
 def check_parts(recording: Recording, name: Any = "the target") -> None:
