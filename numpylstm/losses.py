@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import sigmoid, softmax
+from .activations import sigmoid
 
 Loss = Callable[..., tuple[Any, np.ndarray]]
 
@@ -24,7 +24,9 @@ def mse(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np
         ValueError: the shapes differ. Broadcasting is not done: it hides the classic (B,) against (B, 1).
     """
     error, count = _difference(y, target, lengths)
-    return (error * error).sum() / error.real.dtype.type(count), error * (2 / count)
+    value = (error * error).sum() / error.real.dtype.type(count)
+    error *= 2 / count
+    return value, error
 
 
 def sse(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np.ndarray]:
@@ -40,7 +42,7 @@ def esr(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np
         ValueError: the shapes differ, or the target is silent.
     """
     error, _ = _difference(y, target, lengths)
-    energy = (np.where(_real(y, lengths), target, 0) ** 2).sum(dtype=float)
+    energy = (_masked(np.asarray(target), _real(y, lengths)) ** 2).sum(dtype=float)
     if energy == 0:
         raise ValueError(
             "expected a target with a signal in it, got silence: its error-to-signal ratio is undefined"
@@ -65,28 +67,35 @@ def softmax_cross_entropy(
     classes = y.shape[-1]
     target = np.asarray(target)
     real = _real(y, lengths)
-    if target.dtype.kind in "iu" and target.shape == y.shape[:-1]:
-        if lengths is not None:
-            target = np.where(real[:, :, 0], target, 0)  # padding may hold any number
-        if target.size and (target.min() < 0 or target.max() >= classes):
-            raise ValueError(
-                f"expected classes from 0 to {classes - 1}, got {target.min()} to {target.max()}"
-            )
-        target = (target[..., None] == np.arange(classes)).astype(y.real.dtype)
-    elif target.shape != y.shape:
+    numbers = target.dtype.kind in "iu" and target.shape == y.shape[:-1]
+    if not numbers and target.shape != y.shape:
         raise ValueError(
             f"expected target of shape {y.shape[:-1]} in whole numbers or {y.shape} in probabilities, "
             f"got {target.dtype} {target.shape}"
         )
-    y = np.where(real, y, 0)
-    count = _count(real, y) / classes
+    if numbers:
+        target = target[..., None]
+    y, target = _masked(y, real), _masked(target, real)  # padding may hold any number
+    if numbers and target.size and (target.min() < 0 or target.max() >= classes):
+        raise ValueError(f"expected classes from 0 to {classes - 1}, got {target.min()} to {target.max()}")
+    scale = y.real.dtype.type(_count(real, y) / classes)
     shifted = y - y.real.max(axis=-1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    target = np.where(real, target, 0).astype(y.real.dtype)
-    value = (target * (log_sum - shifted)).sum() / y.real.dtype.type(count)
-    # A target that is a distribution sums to 1; written out, it holds for any weights.
-    dy = target.sum(axis=-1, keepdims=True) * softmax(y) - target
-    return value, dy / y.real.dtype.type(count)
+    p = np.exp(shifted)
+    total = p.sum(axis=-1, keepdims=True)
+    p /= total  # softmax(y)
+    if numbers:
+        missing = np.log(total) - np.take_along_axis(shifted, target, axis=-1)
+        dy = p
+        np.put_along_axis(dy, target, np.take_along_axis(p, target, axis=-1) - 1, axis=-1)
+    else:
+        target = target.astype(y.real.dtype, copy=False)
+        missing = target * (np.log(total) - shifted)
+        # A target that is a distribution sums to 1; written out, it holds for any weights.
+        dy = target.sum(axis=-1, keepdims=True) * p - target
+    if real is not None:
+        missing, dy = np.where(real, missing, 0), np.where(real, dy, 0)
+    dy /= scale
+    return missing.sum() / scale, dy
 
 
 def sigmoid_cross_entropy(
@@ -98,8 +107,8 @@ def sigmoid_cross_entropy(
     # log(1 + exp(-|y|)): the exponential can only underflow.
     positive = y.real > 0
     softplus = np.where(positive, y, 0) + np.log1p(np.exp(np.where(positive, -y, y)))
-    value = np.where(real, softplus - target * y, 0).sum() / y.real.dtype.type(count)
-    return value, np.where(real, sigmoid(y) - target, 0) / y.real.dtype.type(count)
+    value = _masked(softplus - target * y, real).sum() / y.real.dtype.type(count)
+    return value, _masked(sigmoid(y) - target, real) / y.real.dtype.type(count)
 
 
 def generalised_kl(
@@ -118,8 +127,8 @@ def generalised_kl(
         if magnitude.size and magnitude.real.min() < 0:
             raise ValueError(f"expected {name} of at least 0, got {magnitude.real.min()}")
     y, target = y + eps, target + eps
-    value = np.where(real, target * np.log(target / y) - target + y, 0).sum() / y.real.dtype.type(count)
-    return value, np.where(real, 1 - target / y, 0) / y.real.dtype.type(count)
+    value = _masked(target * np.log(target / y) - target + y, real).sum() / y.real.dtype.type(count)
+    return value, _masked(1 - target / y, real) / y.real.dtype.type(count)
 
 
 LOSSES: dict[str, Loss] = {
@@ -132,10 +141,10 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def _real(y: np.ndarray, lengths: Any) -> np.ndarray:
-    """Which steps count, (T, B, 1) or a plain True."""
+def _real(y: np.ndarray, lengths: Any) -> np.ndarray | None:
+    """Which steps count, (T, B, 1); None for all."""
     if lengths is None:
-        return np.array(True)
+        return None
     lengths = np.asarray(lengths)
     if np.ndim(y) != 3 or lengths.shape != np.shape(y)[1:2]:
         raise ValueError(f"expected y (T, B, D) and lengths (B,), got {np.shape(y)} and {lengths.shape}")
@@ -144,9 +153,14 @@ def _real(y: np.ndarray, lengths: Any) -> np.ndarray:
     return (np.arange(len(y))[:, None] < lengths)[:, :, None]
 
 
-def _count(real: np.ndarray, y: np.ndarray) -> int:
+def _masked(values: np.ndarray, real: np.ndarray | None) -> np.ndarray:
+    """0 at steps that do not count."""
+    return values if real is None else np.where(real, values, np.zeros_like(values))
+
+
+def _count(real: np.ndarray | None, y: np.ndarray) -> int:
     """How many entries of y count: at least 1, so that an empty batch has loss 0 and not NaN."""
-    return max(int(np.broadcast_to(real, y.shape).sum()), 1)
+    return max(y.size if real is None else int(real.sum()) * y.shape[-1], 1)
 
 
 def _floating(y: Any) -> np.ndarray:
@@ -155,14 +169,14 @@ def _floating(y: Any) -> np.ndarray:
     return y if y.dtype.kind in "fc" else y.astype(float)
 
 
-def _pair(y: Any, target: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def _pair(y: Any, target: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, int]:
     y, target = _floating(y), np.asarray(target)
     if y.shape != target.shape:
         raise ValueError(f"expected target of the shape of y {y.shape}, got {target.shape}")
     if not np.iscomplexobj(target):
         target = target.astype(y.real.dtype, copy=False)
     real = _real(y, lengths)
-    return np.where(real, y, 0), np.where(real, target, 0), real, _count(real, y)
+    return _masked(y, real), _masked(target, real), real, _count(real, y)
 
 
 def _difference(y: Any, target: Any, lengths: Any) -> tuple[np.ndarray, int]:

@@ -6,6 +6,7 @@ library's own function, under one of a few names.
 
 import ctypes
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,3 +56,37 @@ def set_threads(count: int) -> bool:
         return False
     functions[0](ctypes.c_int(count))
     return True
+
+
+SMALL = 1 << 21
+"""Multiplications in a product of the size from which on a second thread saves more than waking it costs."""
+
+
+class threads_for:
+    """Within `with threads_for(work):` products of `work` multiplications run on as many threads as pay.
+
+    That is one for small products, and what `set_threads` says for others; afterwards all is as it was.
+    The number belongs to the process: of two Python threads inside at once the last one out restores it.
+    """
+
+    _lock = threading.Lock()
+    _inside = 0
+    _before = 1
+
+    def __init__(self, work: int) -> None:
+        self.small = work < SMALL and _openblas() is not None
+
+    def __enter__(self) -> None:
+        if self.small:
+            with self._lock:
+                if threads_for._inside == 0:
+                    threads_for._before = get_threads() or 1
+                    set_threads(1)
+                threads_for._inside += 1
+
+    def __exit__(self, *error: Any) -> None:
+        if self.small:
+            with self._lock:
+                threads_for._inside -= 1
+                if threads_for._inside == 0:
+                    set_threads(threads_for._before)

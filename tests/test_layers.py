@@ -798,8 +798,9 @@ def test_no_steps_or_no_sequences_are_allowed(make, shape):
 def test_predict_is_forward_whatever_the_batch_size(case, batch_size):
     net, x, state, lengths, *_ = case
     expected = net.forward(x, state, lengths)[0]
-    np.testing.assert_array_equal(net.predict(x, state, lengths), expected)
-    np.testing.assert_allclose(net.predict(x, state, lengths, batch_size), expected, rtol=1e-12, atol=1e-13)
+    # Not to the last bit: a product of one step, or of a smaller batch, may be another routine of the BLAS.
+    for size in (None, batch_size):
+        np.testing.assert_allclose(net.predict(x, state, lengths, size), expected, rtol=1e-12, atol=1e-13)
 
 
 @settings(max_examples=60)

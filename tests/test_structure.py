@@ -75,7 +75,7 @@ MAY_KNOW = {
     "optimizers": set(),
     "gradcheck": set(),
     "losses": {"activations"},
-    "layers": {"parameters", "activations"},
+    "layers": {"parameters", "activations", "threads"},
     "audio": {"files"},
     "datasets": {"files"},
     "plots": {"files"},

@@ -21,13 +21,14 @@ import numpy as np
 
 from ..parameters import Shapes, Views, size_of, views
 from .checks import check_array, check_dtype, check_lengths, compute_dtype, mask_steps, real_steps
+from .inference import Runner, Stream
 from .state import check_state, map_state
 
 LAYERS: dict[str, type["Layer"]] = {}
 """Every layer class of the package by its name: what a model file may ask for."""
 
-PREDICT_BLOCK = 1024
-"""Time steps `predict` computes at once, fewer for batches of over 32: only this much history ever exists."""
+PREDICT_COLUMNS = 8192
+"""Time steps times batch that `predict` takes through all layers at once."""
 
 
 class Layer:
@@ -200,7 +201,7 @@ class Layer:
             y: (T, B, H), or (B, H).
         """
         x = np.asarray(x)
-        axis = 1 if x.ndim == 3 else 0
+        axis = 1 if self._is_sequence(x) else 0
         batch = x.shape[axis] if x.ndim else 0
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
@@ -223,51 +224,33 @@ class Layer:
         return np.concatenate(pieces, axis=axis)
 
     def _predict_batch(self, x: np.ndarray, state: Any, lengths: np.ndarray | None) -> np.ndarray:
-        if x.ndim < 3 or not self.causal:
+        if not self._is_sequence(x):
             return self.forward(x, state, lengths)[0]
-        steps = int(np.clip(32 * PREDICT_BLOCK // max(x.shape[1], 1), 32, PREDICT_BLOCK))
-        if len(x) <= steps:
-            return self.forward(x, state, lengths)[0]
-        pieces = []
-        for start in range(0, len(x), steps):
+        x = x.swapaxes(1, 2) if x.ndim == 3 else x
+        runner = self._runner(x, state)
+        # In blocks, so that what one layer hands to the next stays small: unless the last step comes first.
+        steps = max(PREDICT_COLUMNS // max(x.shape[-1], 1), 1) if self.causal else len(x)
+        y: Any = None
+        for start in range(0, max(len(x), 1), max(steps, 1)):
             block = x[start : start + steps]
             rest = None if lengths is None else np.clip(lengths - start, 0, len(block))
-            y, state, _ = self.forward(block, state, rest)
-            pieces.append(y)
-        return np.concatenate(pieces)
+            piece = runner.run(block, rest)
+            if y is None:
+                y = np.empty((len(x), *piece.shape[1:]), piece.dtype)
+            y[start : start + steps] = piece
+        return y.swapaxes(1, 2)
 
-    def stream(self, batch: int = 1) -> "Stream":
+    def _is_sequence(self, x: np.ndarray) -> bool:
+        """Whether the first axis of x is time: x is (T, B, D), or classes (T, B) for a recurrent layer."""
+        return x.ndim == 3
+
+    def _runner(self, x: np.ndarray, state: Any) -> Any:
+        """A runner that starts from this state, for sequences like x (T, D, B), of any T."""
+        return Runner(self, state)
+
+    def stream(self, batch: int = 1) -> Stream:
         """A stream that carries the state from block to block; any split gives the same result."""
         return Stream(self, batch)
-
-
-class Stream:
-    """Runs a layer over a sequence that comes in blocks.
-
-    Attributes:
-        state: what the layer remembers between two blocks.
-    """
-
-    def __init__(self, layer: Layer, batch: int = 1) -> None:
-        if not layer.causal:
-            raise ValueError(f"{type(layer).__name__} needs the whole sequence at once and cannot stream")
-        self.layer, self.batch = layer, batch
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the past: start from the zero state."""
-        self.state = self.layer.initial_state(self.batch)
-
-    def process(self, block: np.ndarray) -> np.ndarray:
-        """The next block (n, B, D) -> (n, B, H). A plain signal (n,) comes back as (n,)."""
-        block = np.asarray(block)
-        signal = block.ndim == 1
-        if signal:
-            block = block[:, None, None]
-        if block.ndim != 3 or block.shape[1] != self.batch:
-            raise ValueError(f"expected a block of shape (n, {self.batch}, D), got {block.shape}")
-        y, self.state, _ = self.layer.forward(block, self.state)
-        return y[:, 0, 0] if signal and y.shape[2] == 1 else y
 
 
 class StatelessLayer(Layer):
@@ -279,7 +262,7 @@ class StatelessLayer(Layer):
     def _check(
         self, x: np.ndarray, state: Any, lengths: Any, size: int | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """A copy of x in the layer's precision, 0 at padded steps, and the mask (T, B, 1) of real steps."""
+        """x in the layer's precision, 0 at padded steps, and the mask (T, B, 1) of real steps."""
         check_state(state, ())
         x = check_array("x", x)
         expected = f"(T, B, {size or 'D'}) or (B, {size or 'D'})"
@@ -289,7 +272,7 @@ class StatelessLayer(Layer):
         if lengths is not None:
             real = real_steps(check_lengths(lengths, x), len(x))[:, :, None]
             x = mask_steps(x, real)  # before the cast: padding may hold anything, and a cast could overflow
-        return x.astype(compute_dtype(self.dtype, x)), real
+        return x.astype(compute_dtype(self.dtype, x), copy=False), real
 
     def _check_dy(self, dy: np.ndarray, shape: tuple[int, ...], real: np.ndarray | None) -> np.ndarray:
         dy = check_array("dy", dy)

@@ -2,51 +2,74 @@
 
 A forward pass writes megabytes that its cache keeps for the backward pass. Memory fresh from the operating
 system comes page by page, each with a fault that costs more than the arithmetic done on it; memory used
-before does not. So a layer keeps the arrays of its last calls and hands one out again once nobody else
-refers to it: neither a cache, nor an output, nor a view of either. What somebody holds is never touched.
+before does not. So a layer keeps the arrays of its last calls, with the views of them that its loops walk
+along, and hands them out again once nobody else refers to them: neither a cache, nor an output, nor a view of
+either. What somebody holds is never touched.
 """
 
 import sys
 import threading
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
-KEPT_ARRAYS, KEPT_BYTES = 16, 1 << 26
-"""How many arrays a layer keeps at most, and how many bytes in all."""
+KEPT_SETS, KEPT_BYTES = 16, 1 << 28
+"""How many sets of arrays a layer keeps at most, and how many bytes in all."""
 
 
-def references(arrays: list[np.ndarray], index: int) -> int:
-    """How many references there are to an array in a list, the list's own among them."""
-    return sys.getrefcount(arrays[index])
+class _Set:
+    """Arrays made together, with whatever was made of them, and how often they are referred to when free."""
 
+    def __init__(self, members: tuple[Any, ...]) -> None:
+        self.members = members
+        self.nbytes = sum(array.nbytes for array in self._arrays())
+        self.unused: list[int] = []
 
-FREE = references([np.empty(0)], 0)
-"""What `references` says of an array that nobody else holds; the number differs between Python versions."""
+    def _arrays(self) -> list[np.ndarray]:
+        return [member for member in self.members if isinstance(member, np.ndarray) and member.base is None]
+
+    def _references(self) -> list[int]:
+        # The tuple counts too: a caller that has not unpacked it yet holds nothing else.
+        return [sys.getrefcount(self.members), *(sys.getrefcount(array) for array in self._arrays())]
+
+    def settle(self) -> None:
+        """Take the references that there are now for those of nobody."""
+        self.unused = self._references()
+
+    def free(self) -> bool:
+        return self._references() == self.unused
 
 
 class Buffers:
     """The arrays of a layer's last calls. A copy of a layer starts with none."""
 
     def __init__(self) -> None:
-        self._arrays: list[np.ndarray] = []
+        self._sets: list[tuple[Hashable, _Set]] = []
         self._lock = threading.Lock()  # two threads may predict with one network
+
+    def get(self, key: Hashable, make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """What `make()` once returned for this key and nobody uses any more, or else what it returns now.
+
+        `make` returns arrays that own their memory, and things made of them. The values in them are whatever
+        was there before.
+        """
+        with self._lock:
+            for index, (kept_key, kept) in enumerate(self._sets):
+                if kept_key == key and kept.free():
+                    self._sets.append(self._sets.pop(index))  # the longest unused come first
+                    return kept.members
+            made = _Set(make())
+            made.settle()  # not before: while it was being made, more frames than now referred to it
+            if made.nbytes <= KEPT_BYTES:
+                self._sets.append((key, made))
+                while len(self._sets) > KEPT_SETS or sum(kept.nbytes for _, kept in self._sets) > KEPT_BYTES:
+                    del self._sets[0]
+            return made.members
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """As `np.empty`: the values are whatever was there before."""
-        with self._lock:
-            arrays = self._arrays
-            for index in range(len(arrays)):
-                if arrays[index].shape == shape and arrays[index].dtype == dtype:
-                    if references(arrays, index) == FREE:
-                        arrays.append(arrays.pop(index))  # the longest unused come first
-                        return arrays[-1]
-            array = np.empty(shape, dtype)
-            if array.nbytes <= KEPT_BYTES:
-                arrays.append(array)
-                while len(arrays) > KEPT_ARRAYS or sum(kept.nbytes for kept in arrays) > KEPT_BYTES:
-                    del arrays[0]
-            return array
+        return self.get((shape, np.dtype(dtype)), lambda: (np.empty(shape, dtype),))[0]
 
     def __deepcopy__(self, memo: Any) -> "Buffers":
         return Buffers()

@@ -46,7 +46,7 @@ def check_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: x has no time axis, or the lengths are not B whole numbers from 0 to T.
     """
-    if x.ndim != 3:
+    if x.ndim != 3 and x.dtype.kind not in "iu":
         raise ValueError(f"lengths need a sequence x of shape (T, B, D), got {x.shape}")
     lengths = np.asarray(lengths)
     steps, batch = x.shape[:2]

@@ -38,6 +38,9 @@ class Container(Layer):
     def initial_state(self, batch: int) -> tuple[Any, ...]:
         return tuple(layer.initial_state(batch) for layer in self.layers)
 
+    def _is_sequence(self, x: np.ndarray) -> bool:
+        return self.layers[0]._is_sequence(x)
+
     def _run_stack(
         self, x: np.ndarray, state: Any, lengths: Any, training: bool, rng: np.random.Generator | None
     ) -> tuple[list[np.ndarray], tuple[Any, ...], list[Any]]:
@@ -45,12 +48,8 @@ class Container(Layer):
         outputs, states, caches = [check_array("x", x)], [], []
         for index, layer_state in enumerate(self._check_state(state, outputs[0])):
             layer = self.layers[index]
-            try:
+            with naming(index, layer):
                 y, layer_state, cache = layer.forward(outputs[-1], layer_state, lengths, training, rng)
-            except ValueError as error:
-                if index == 0:
-                    raise  # about what the caller handed in
-                raise ValueError(f"layer {index}, {type(layer).__name__}: {error}") from error
             outputs.append(y)
             states.append(layer_state)
             caches.append(cache)
@@ -63,6 +62,21 @@ class Container(Layer):
         if not isinstance(state, tuple | list) or len(state) != len(self.layers):
             return check_state(state, self.initial_state(x.shape[1] if x.ndim == 3 else len(x)), name)
         return tuple(state)
+
+
+class naming:
+    """Within `with naming(index, layer):` an error says in which layer of a stack it happened."""
+
+    def __init__(self, index: int, layer: Layer) -> None:
+        self.index, self.layer = index, layer
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if (
+            isinstance(error, ValueError) and self.index
+        ):  # the first layer's is about what the caller handed in
+            raise ValueError(f"layer {self.index}, {type(self.layer).__name__}: {error}") from error
 
 
 class Sequential(Container):
@@ -94,6 +108,9 @@ class Sequential(Container):
         outputs, states, caches = self._run_stack(x, state, lengths, training, rng)
         return outputs[-1], states, caches
 
+    def _runner(self, x: np.ndarray, state: Any) -> "StackRunner":
+        return StackRunner(self.layers, self._check_state(state, x.swapaxes(1, 2) if x.ndim == 3 else x))
+
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy -> dx and the gradients by all initial states; adds into `grad`."""
         dx = check_array("dy", dy)
@@ -102,6 +119,26 @@ class Sequential(Container):
         for index in reversed(range(len(self.layers))):
             dx, dstates[index] = self.layers[index].backward(dx, cache[index], dstates[index])
         return dx, tuple(dstates)
+
+
+class StackRunner:
+    """Runs layers one after the other, each by its own runner."""
+
+    def __init__(self, layers: tuple[Layer, ...], states: tuple[Any, ...]) -> None:
+        self.layers, self.states = layers, states
+        self.runners: list[Any] = []  # each made when it sees its first input
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        return tuple(runner.state for runner in self.runners)
+
+    def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        for index, layer in enumerate(self.layers):
+            if index == len(self.runners):
+                with naming(index, layer):
+                    self.runners.append(layer._runner(x, self.states[index]))
+            x = self.runners[index].run(x, lengths)
+        return x
 
 
 class ConcatHidden(Container):

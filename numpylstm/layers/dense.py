@@ -13,17 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..activations import get_activation
+from ..threads import threads_for
 from .base import StatelessLayer
-from .checks import check_cache, check_size, mask_steps
+from .buffers import Buffers
+from .checks import check_cache, check_size, compute_dtype, mask_steps, real_steps
 from .containers import Sequential
 from .dropout import Dropout
 from .initialization import check_init, glorot, pytorch_uniform
-from .products import sum_outer
+from .products import Gradient
 
 
 class DenseCache(NamedTuple):
-    x: np.ndarray
-    y: np.ndarray
+    x: np.ndarray  # (..., D, B)
+    y: np.ndarray  # (..., B, O)
     real: np.ndarray | None  # (T, B, 1) booleans: steps that are no padding
 
 
@@ -61,6 +63,7 @@ class Dense(StatelessLayer):
         shapes: dict[str, tuple[int, ...]] = {"W": (self.output_size, self.input_size)}
         if bias:
             shapes["b"] = (self.output_size,)
+        self._buffers = Buffers()
         super().__init__(shapes, dtype)
         self.initialize(np.random.default_rng(seed))
 
@@ -83,23 +86,60 @@ class Dense(StatelessLayer):
         """x (..., B, D) -> y (..., B, O)."""
         x, real = self._check(x, state, lengths, self.input_size)
         # On the transpose: sequences lie as (T, features, B) between the layers, and so they stay.
-        a = np.matmul(self.params["W"], x.swapaxes(-1, -2)).swapaxes(-1, -2)
+        kept = self._buffers.empty(x.swapaxes(-1, -2).shape, x.dtype)
+        np.copyto(kept, x.swapaxes(-1, -2))  # the caller may use the memory of x again before backward
+        a = self._buffers.empty((*x.shape[:-2], self.output_size, x.shape[-2]), x.dtype)
+        with threads_for(self.params["W"].size * x.shape[-2]):
+            np.matmul(self.params["W"], kept, a)
         if self.bias:
-            a += self.params["b"]
-        y = mask_steps(get_activation(self.activation).forward(a), real)
+            a += self.params["b"][:, None]
+        y = mask_steps(get_activation(self.activation).forward(a.swapaxes(-1, -2)), real)
         # The cache keeps a y of its own where its values are needed: the caller may write into the other.
-        return y, (), DenseCache(x, y.copy() if self.activation else y, real)
+        return y, (), DenseCache(kept, y.copy("K") if self.activation else y, real)
 
     def backward(self, dy: np.ndarray, cache: DenseCache, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
         """dy (..., B, O) -> dx (..., B, D); adds into `grads`."""
         x, y, real = check_cache(cache, DenseCache, self)
         dy = self._check_dy(dy, y.shape, real)
         da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
+        dx = self._buffers.empty(x.shape, np.result_type(da, self.dtype))
         one_step = (None,) * (3 - x.ndim)  # a batch (B, D) is a sequence of one step
-        self.grads["W"] += sum_outer(da[one_step], x.swapaxes(-1, -2)[one_step])
+        with threads_for(self.params["W"].size * x.shape[-1]):
+            gradient = Gradient(da[one_step], self._buffers)
+            self.grads["W"] += gradient.by_weights(x[one_step])
+            gradient.by_input(self.params["W"], dx[one_step])
         if self.bias:
-            self.grads["b"] += da.sum(axis=(*range(da.ndim - 2), -1))
-        return np.matmul(self.params["W"].T, da).swapaxes(-1, -2), ()
+            self.grads["b"] += gradient.by_bias()
+        return dx.swapaxes(-1, -2), ()
+
+    def _runner(self, x: np.ndarray, state: Any) -> "DenseRunner":
+        self._check(x.swapaxes(1, 2), state, None, self.input_size)
+        return DenseRunner(self)
+
+
+class DenseRunner:
+    """Runs a Dense layer on a sequence."""
+
+    state = ()
+
+    def __init__(self, dense: Dense) -> None:
+        self.W = dense.params["W"].copy()
+        self.b = dense.params["b"][:, None].copy() if dense.bias else None
+        self.activation = None if dense.activation is None else get_activation(dense.activation).forward
+
+    def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """x (T, D, B) -> y (T, O, B)."""
+        if x.dtype != self.W.dtype:
+            x = x.astype(compute_dtype(self.W.dtype, x))
+        # np.dot takes one step at half the cost of np.matmul.
+        y = np.matmul(self.W, x) if len(x) != 1 else np.dot(self.W, x[0])[None]
+        if self.b is not None:
+            np.add(y, self.b, y)
+        if self.activation is not None:
+            y = self.activation(y.swapaxes(1, 2)).swapaxes(1, 2)
+        if lengths is not None:
+            y = mask_steps(y, real_steps(lengths, len(y))[:, None, :])
+        return y
 
 
 class Activation(StatelessLayer):
@@ -123,7 +163,7 @@ class Activation(StatelessLayer):
         """x (T, B, D) or (B, D) -> y of the same shape."""
         x, real = self._check(x, state, lengths, None)
         y = mask_steps(get_activation(self.name).forward(x), real)
-        return y, (), (y.copy(), real)  # the caller may write into y
+        return (y.copy() if y is x else y), (), (y.copy(), real)  # the caller may write into x and y
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
         y, real = cache

@@ -53,7 +53,7 @@ class Dropout(StatelessLayer):
         """x (T, B, D) or (B, D) -> y of the same shape; x itself, copied, unless `training`."""
         x, real = self._check(x, state, lengths, None)
         if not training or self.p == 0:
-            return x, (), (None, x.shape, real)
+            return x.copy(), (), (None, x.shape, real)
         shape = (1, *x.shape[1:]) if self.per_sequence and x.ndim == 3 else x.shape
         kept = (self._rng if rng is None else rng).random(shape) >= self.p
         mask = kept.astype(x.real.dtype) / (1 - self.p)
@@ -98,7 +98,7 @@ class GaussianNoise(StatelessLayer):
         """x (T, B, D) or (B, D) -> y of the same shape; x itself, copied, unless `training`."""
         x, real = self._check(x, state, lengths, None)
         if not training or self.sigma == 0:
-            return x, (), (x.shape, real)
+            return x.copy(), (), (x.shape, real)
         noise = self.sigma * (self._rng if rng is None else rng).standard_normal(x.shape)
         y = x + noise.astype(x.real.dtype)
         return (y if real is None else np.where(real, y, x)), (), (x.shape, real)

@@ -20,13 +20,17 @@ Backward, from dh, t falling, with q_n = W_hn h_{t-1} + b_hn:
     dh   = dh z + W_h^T [da_r, da_z, dq_n]           (else: dh z + W_h[rz]^T [da_r, da_z] + r drh)
 """
 
+from collections.abc import Iterable
+from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..threads import threads_for
 from .checks import check_cache
-from .products import sum_outer
-from .recurrent import RecurrentLayer, ended, recurrent_sizes
+from .products import Gradient, Input
+from .recurrent import Padding, RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
 
 class GRUState(NamedTuple):
@@ -36,13 +40,12 @@ class GRUState(NamedTuple):
 
 
 class GRUCache(NamedTuple):
-    """What backward needs of a forward pass; all (T, rows, B)."""
+    """What backward needs of a forward pass; all arrays (T, rows, B)."""
 
-    x: np.ndarray
+    input: Input
     h: np.ndarray  # T + 1 steps, h[0] is the initial state
-    seen: np.ndarray  # h_{t-1} as the recurrent weights saw it: h, or h times the dropout mask
-    v: np.ndarray  # rows [r, z, n]
-    q: np.ndarray  # reset_after: q_n, else r h_{t-1}
+    seen: np.ndarray  # rows [1, h_{t-1}] as the recurrent weights saw them: h, or h times the dropout mask
+    v: np.ndarray  # rows [n, r, z, q]; q is q_n with reset_after, else r h_{t-1}
     mask: np.ndarray | None  # (H, B) recurrent dropout
     lengths: np.ndarray | None
 
@@ -95,107 +98,173 @@ class GRU(RecurrentLayer):
     ) -> tuple[np.ndarray, GRUState, GRUCache]:
         """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0,), lengths = self._enter(x, state, lengths)
-        x = self._keep(x)
-        T, _, B = x.shape
-        H = self.hidden_size
-        mask = self._dropout_mask(B, training, rng, x.dtype)
+        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
+        mask = self._dropout_mask(B, training, rng, dtype)
 
-        # sigmoid(a) = (1 + tanh(a / 2)) / 2, with the halving inside the weights of r and z.
-        half = np.repeat([0.5, 1], [2 * H, H])[:, None].astype(self.dtype)
-        W_x, W_h = self.params["W_x"] * half, self.params["W_h"] * half
-        empty = self._buffers.empty
-        v = empty((T, 3 * H, B), x.dtype)
-        np.matmul(W_x, x, out=v)  # the input's part of all pre-activations, for all steps
-        b_hn = None
-        if self.bias:
-            b_x, b_h = self.params["b_x"][:, None] * half, self.params["b_h"][:, None] * half
-            v += b_x
-            v[:, : 2 * H] += b_h[: 2 * H]
-            b_hn = b_h[2 * H :]
-            if not self.reset_after:
-                v[:, 2 * H :] += b_hn
-
-        h = empty((T + 1, H, B), x.dtype)
-        q = empty((T, H, B), x.dtype)
+        input = Input(x, self._buffers)
+        seen, (h,), steps, v = self._memory(T, B, 0, dtype, masked=mask is not None)
         h[0] = h0
-        seen = h if mask is None else empty((T, H, B), x.dtype)
-        r, z, rz, n = v[:, :H], v[:, H : 2 * H], v[:, : 2 * H], v[:, 2 * H :]
-        for t, stop in enumerate(ended(lengths, T)):
-            if mask is not None:
-                np.multiply(h[t], mask, out=seen[t])
-            if self.reset_after:
-                from_h = W_h @ seen[t]
-                rz[t] += from_h[: 2 * H]
-            else:
-                rz[t] += W_h[: 2 * H] @ seen[t]
-            np.tanh(rz[t], out=rz[t])
-            rz[t] *= 0.5
-            rz[t] += 0.5
-            if self.reset_after:
-                q[t] = from_h[2 * H :]
-                if b_hn is not None:
-                    q[t] += b_hn
-                n[t] += r[t] * q[t]
-            else:
-                np.multiply(r[t], seen[t], out=q[t])
-                n[t] += W_h[2 * H :] @ q[t]
-            np.tanh(n[t], out=n[t])
-            np.subtract(h[t], n[t], out=h[t + 1])
-            h[t + 1] *= z[t]
-            h[t + 1] += n[t]
-            if stop is not None:
-                h[t + 1][:, stop] = h[t][:, stop]
+        with threads_for(3 * H * H * B):
+            self._run(steps, self._weights(0, dtype), input, ended(lengths, T), mask)
 
-        cache = GRUCache(x, h, seen, v, q, mask, lengths)
+        cache = GRUCache(input, h, seen, v, mask, lengths)
         return self._leave(h[1:], lengths), GRUState(h[T].T.copy()), cache
 
-    def backward(self, dy: np.ndarray, cache: GRUCache, dstate: Any = None) -> tuple[np.ndarray, GRUState]:
-        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
-        x, h, seen, v, q, mask, lengths = check_cache(cache, GRUCache, self)
-        T, H, B = q.shape
-        dy, (dh,) = self._enter_backward(dy, dstate, q.shape, v.dtype, lengths)
-        r, z, n = v[:, :H], v[:, H : 2 * H], v[:, 2 * H :]
+    def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
+        """What a step multiplies by: W_x with its bias, and [bias, W_h].
 
-        # The factors that dh will meet, for all steps at once; row blocks as in `gates`.
-        da = self._buffers.empty((T, 3 * H, B), dh.dtype)
-        da_r, da_z, da_n = da[:, :H], da[:, H : 2 * H], da[:, 2 * H :]
-        da_r[...] = (q if self.reset_after else seen[:T]) * r * (1 - r)
-        da_z[...] = (h[:T] - n) * z * (1 - z)
-        da_n[...] = (1 - z) * (1 - n * n)
-
-        W_h_T = np.ascontiguousarray(self.params["W_h"].T)
-        # The gradient by W_h h + b_h: the same as da, but for dq_n = da_n r.
-        dq = self._buffers.empty(da.shape, da.dtype) if self.reset_after else da
-        for t, stop in reversed(list(enumerate(ended(lengths, T)))):
-            dh += dy[t]
-            held = None if stop is None else dh[:, stop]
-            da[t, H:].reshape(2, H, B)[...] *= dh
-            if stop is not None:
-                da[t, H:][:, stop] = 0
-            if self.reset_after:
-                da_r[t] *= da_n[t]
-                dq[t, : 2 * H] = da[t, : 2 * H]
-                np.multiply(da_n[t], r[t], out=dq[t, 2 * H :])
-                from_h = W_h_T @ dq[t]
-            else:
-                drh = W_h_T[:, 2 * H :] @ da_n[t]
-                da_r[t] *= drh
-                from_h = W_h_T[:, : 2 * H] @ da[t, : 2 * H] + drh * r[t]
-            if mask is not None:
-                from_h *= mask
-            dh *= z[t]
-            dh += from_h
-            if held is not None:
-                dh[:, stop] = held
-
-        self.grads["W_x"] += sum_outer(da, x)
-        if self.reset_after:
-            self.grads["W_h"] += sum_outer(dq, seen[:T])
-        else:
-            self.grads["W_h"][: 2 * H] += sum_outer(da[:, : 2 * H], seen[:T])
-            self.grads["W_h"][2 * H :] += sum_outer(da_n, q)
+        sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves both gates.
+        """
+        H, D = self.hidden_size, self.input_size
+        half = np.repeat([0.5, 1], [2 * H, H])[:, None].astype(dtype)
+        b_x = b_h = np.zeros((3 * H, 1), dtype)
         if self.bias:
-            self.grads["b_x"] += da.sum(axis=(0, 2))
-            self.grads["b_h"] += dq.sum(axis=(0, 2))
-        dx = np.matmul(self.params["W_x"].T, da)
-        return dx.transpose(0, 2, 1), GRUState(dh.T.copy())
+            b_x, b_h = self.params["b_x"][:, None] * half, self.params["b_h"][:, None] * half
+        if not self.reset_after:
+            b_x, b_h = b_x + b_h, np.zeros_like(b_h)  # for W_hn meets no 1 in r h_{t-1}
+        W_x, W = self._buffers.empty((3 * H, D), dtype), self._buffers.empty((3 * H, 1 + H), dtype)
+        np.multiply(self.params["W_x"], half, W_x)
+        np.multiply(self.params["W_h"], half, W[:, 1:])
+        W[:, :1] = b_h
+        return W_x, b_x, W, np.array(0.5, dtype)
+
+    def _memory(
+        self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
+    ) -> tuple[Any, ...]:
+        """Arrays for T steps, and for each step the views of them that the loop names at its head.
+
+        In place there is one step's memory, and what the step makes overwrites what it started from.
+        """
+        H, later = self.hidden_size, 0 if in_place else 1
+
+        def make() -> tuple[Any, ...]:
+            u, v = np.empty((T + later, 1 + H, B), dtype), np.empty((T, 4 * H, B), dtype)
+            seen = np.empty((T, 1 + H, B), dtype) if masked else u[:T]
+            u[:, 0] = seen[:, 0] = 1
+            h, scratch = u[:, 1:], np.empty((H, B), dtype)
+            n, r, z, q = (v[:, k * H : (k + 1) * H] for k in range(4))
+            steps = zip(
+                *(seen, seen[:, 1:], h[:T], v[:, H:], v[:, H : 3 * H], n, r, z, q),
+                *(repeat(scratch, T), h[later:]),
+                strict=True,
+            )
+            return u, seen, v, h, list(steps)
+
+        _, seen, v, h, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
+        return seen, (h,), steps, v
+
+    def _run(
+        self, steps: Iterable[Any], weights: tuple[Any, ...], input: Input, stops: Padding, mask: Any
+    ) -> None:
+        """The steps of a sequence, from the views of `_memory`; pre-activations become gates in place."""
+        W_x, b_x, W, half = weights
+        H = self.hidden_size
+        for step, from_x, stop in zip(steps, input.products(W_x, b_x), stops, strict=False):
+            seen, seen_h, h, rzq, rz, n, r, z, q, scratch, h_t = step
+            held = None if stop is None else h[:, stop]
+            if mask is not None:
+                np.multiply(h, mask, seen_h)
+            np.dot(W if self.reset_after else W[: 2 * H], seen, rzq if self.reset_after else rz)
+            np.add(rz, from_x[: 2 * H], rz)
+            np.tanh(rz, rz)
+            np.multiply(rz, half, rz)
+            np.add(rz, half, rz)
+            if self.reset_after:
+                np.multiply(r, q, n)
+            else:
+                np.multiply(r, seen_h, q)
+                np.dot(W[2 * H :, 1:], q, n)
+            np.add(n, from_x[2 * H :], n)
+            np.tanh(n, n)
+            np.subtract(h, n, scratch)
+            np.multiply(z, scratch, scratch)
+            np.add(n, scratch, h_t)
+            if held is not None:
+                h_t[:, stop] = held
+
+    def backward(self, dy: np.ndarray, cache: GRUCache, dstate: Any = None) -> tuple[Any, GRUState]:
+        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
+
+        dx is None for classes.
+        """
+        input, h, seen, v, mask, lengths = check_cache(cache, GRUCache, self)
+        T, H, B = len(v), self.hidden_size, v.shape[2]
+        dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), v.dtype, lengths)
+        dtype, stops = dh.dtype, ended(lengths, T)
+        dx = None if input.is_classes else self._buffers.empty((T, self.input_size, B), dtype)
+        W_h_T, W_rz_T, W_n_T = (W.T for W in (self.params["W_h"], *np.split(self.params["W_h"], [2 * H])))
+        W_x = self._buffers.empty(self.params["W_x"].shape, self.dtype)  # rows n, r, z
+        W_x[:H], W_x[H:] = self.params["W_x"][2 * H :], self.params["W_x"][: 2 * H]
+        dW_x = self._buffers.empty(W_x.shape, dtype)
+        dW_x[...] = 0
+
+        def make(steps: int) -> tuple[Any, ...]:
+            da, scratch = np.empty((steps, 4 * H, B), dtype), np.empty((2, H, B), dtype)
+            n, r, z, q = (da[:, k * H : (k + 1) * H] for k in range(4))
+            return da, scratch, list(zip(n, r, z, q, da[:, H : 3 * H], da[:, H:], strict=True))[::-1]
+
+        # A block of steps at a time, so that what a step needs is still in the cache from the step before.
+        for part in blocks_backwards(T, self._steps_at_once(B, dtype)):
+            # First the factors that dh will meet, for all steps of the block; the loop then turns them into
+            # da in place. Rows n, r, z are the gradient by what comes from x, rows r, z, q by what
+            # comes from h.
+            steps = part.stop - part.start
+            da, (from_h, drh), walk = self._buffers.get(("backward", steps, B, dtype), partial(make, steps))
+            da_n, da_r, da_z, spare = (da[:, k * H : (k + 1) * H] for k in range(4))
+            n, r, z, q = (v[part, k * H : (k + 1) * H] for k in range(4))
+            np.subtract(1, z, da_n)
+            np.multiply(da_n, z, da_z)
+            np.subtract(h[part], n, spare)
+            np.multiply(da_z, spare, da_z)  # z (1 - z) (h_{t-1} - n)
+            np.multiply(n, n, spare)
+            np.subtract(1, spare, spare)
+            np.multiply(da_n, spare, da_n)  # (1 - z) (1 - n^2)
+            np.subtract(1, r, da_r)
+            np.multiply(da_r, r, da_r)
+            np.multiply(
+                da_r, q if self.reset_after else seen[part, 1:], da_r
+            )  # r (1 - r) q_n, or r (1 - r) h
+
+            falling = (dy[part][::-1], r[::-1], z[::-1], stops[part][::-1])
+            for (n_t, r_t, z_t, q_t, rz_t, rzq_t), dy_t, gate_r, gate_z, stop in zip(
+                walk, *falling, strict=True
+            ):
+                np.add(dh, dy_t, dh)
+                held = None if stop is None else dh[:, stop]
+                np.multiply(n_t, dh, n_t)
+                np.multiply(z_t, dh, z_t)
+                np.multiply(dh, gate_z, dh)
+                if stop is not None:
+                    n_t[:, stop] = z_t[:, stop] = r_t[:, stop] = 0
+                if self.reset_after:
+                    np.multiply(r_t, n_t, r_t)
+                    np.multiply(n_t, gate_r, q_t)
+                    np.dot(W_h_T, rzq_t, from_h)
+                else:
+                    np.dot(W_n_T, n_t, drh)
+                    np.multiply(r_t, drh, r_t)
+                    np.dot(W_rz_T, rz_t, from_h)
+                    np.multiply(drh, gate_r, drh)
+                    np.add(from_h, drh, from_h)
+                if mask is not None:
+                    np.multiply(from_h, mask, from_h)
+                np.add(dh, from_h, dh)
+                if held is not None:
+                    dh[:, stop] = held
+
+            by_x = Gradient(da[:, : 3 * H], self._buffers)
+            by_h = Gradient(da[:, H:] if self.reset_after else da[:, H : 3 * H], self._buffers)
+            input.products_backward(by_x, part, W_x, dW_x, dx)
+            rows = by_h.da.shape[1]
+            self.grads["W_h"][:rows] += by_h.by_weights(seen[part, 1:])
+            if not self.reset_after:
+                self.grads["W_h"][rows:] += Gradient(da_n, self._buffers).by_weights(q)
+            if self.bias:
+                db = by_x.by_bias()
+                db = np.concatenate([db[H:], db[:H]])
+                self.grads["b_x"] += db
+                self.grads["b_h"] += by_h.by_bias() if self.reset_after else db
+
+        self.grads["W_x"][: 2 * H] += dW_x[H:]
+        self.grads["W_x"][2 * H :] += dW_x[:H]
+        return None if dx is None else dx.transpose(0, 2, 1), GRUState(dh.T.copy())

@@ -26,13 +26,17 @@ All factors of dh and dc above are known before the backward loop starts, and ea
 forward pass has already made: h_t, i g and f c_{t-1} are what is stored.
 """
 
+from collections.abc import Iterable
+from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..threads import threads_for
 from .checks import check_cache
-from .products import sum_outer
-from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
+from .products import Gradient, Input
+from .recurrent import Padding, RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
 
 class LSTMState(NamedTuple):
@@ -43,12 +47,13 @@ class LSTMState(NamedTuple):
 
 
 class LSTMCache(NamedTuple):
-    """What backward needs of a forward pass; all (T, rows, B)."""
+    """What backward needs of a forward pass; all arrays (T, rows, B)."""
 
-    u: np.ndarray  # rows [x_t, 1, h_{t-1}, i g, f c] of the step before; T + 1 steps
+    u: np.ndarray  # rows [x_t, 1, h_{t-1}, i g, f c] of the step before; T + 1 steps; no x_t if in `input`
     seen: np.ndarray  # rows [x_t, 1, h_{t-1}] as the weights saw them: u, or u times the dropout mask
     v: np.ndarray  # rows [o, i, f, g, c_{t-1}]; T + 1 steps
     tanh_c: np.ndarray
+    input: Input | None  # a wide input or classes
     mask: np.ndarray | None  # (H, B) recurrent dropout
     lengths: np.ndarray | None
 
@@ -118,133 +123,180 @@ class LSTM(RecurrentLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, LSTMState, LSTMCache]:
-        """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
+        """x (T, B, D) or classes (T, B) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0, c0), lengths = self._enter(x, state, lengths)
-        T, D, B = x.shape
+        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
+        mask = self._dropout_mask(B, training, rng, dtype)
+
+        F = self._joined(x)
+        input = None if F else Input(x, self._buffers)
+        seen, (h, c), steps, u, v, tanh_c = self._memory(T, B, F, dtype, masked=mask is not None)
+        h[0], c[0] = h0, c0
+        if F:
+            seen[:, :F] = x
+        with threads_for(4 * H * (F + 1 + H) * B):
+            self._run(steps, self._weights(F, dtype), input, ended(lengths, T), mask)
+
+        cache = LSTMCache(u, seen, v, tanh_c, input, mask, lengths)
+        return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
+
+    def _joined(self, x: np.ndarray) -> int:
+        narrow = self.input_size <= max(64, 2 * self.hidden_size)
+        return self.input_size if x.ndim == 3 and narrow else 0
+
+    def _weights(self, F: int, dtype: np.dtype) -> tuple[Any, ...]:
+        """What a step multiplies by: [W_x, b, W_h], W_x alone if the input is projected, and the peepholes.
+
+        sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves all gates.
+        """
         H = self.hidden_size
-        mask = self._dropout_mask(B, training, rng, x.dtype)
-
-        # sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves all gates.
-        rows = np.repeat([0.5, 1], [3 * H, H])[:, None].astype(self.dtype)
-        b = self.params["b"] if self.bias else np.zeros(4 * H, self.dtype)
-        W = np.concatenate([self.params["W_x"], b[:, None], self.params["W_h"]], axis=1) * rows
-        p_i, p_f, p_o = 0.5 * self.params["p"][:, :, None] if self.peepholes else (None, None, None)
-        half = np.array(0.5, self.dtype)  # to convert a Python number costs as much as a small sum
-
-        empty = self._buffers.empty
-        u = empty((T + 1, D + 1 + 3 * H, B), x.dtype)
-        v = empty((T + 1, 5 * H, B), x.dtype)
-        tanh_c = empty((T, H, B), x.dtype)
-        seen = u[:T, : D + 1 + H] if mask is None else empty((T, D + 1 + H, B), x.dtype)
-        h, ig_fc, c = u[:, D + 1 : D + 1 + H], u[:, D + 1 + H :], v[:, 4 * H :]
-        u[:T, :D], u[:, D], h[0], c[0] = x, 1, h0, c0
-        if mask is not None:
-            seen[:, : D + 1] = u[:T, : D + 1]
-
-        # With peepholes o has to wait for the new cell; without, all gates go through the same three calls.
-        first = 0 if p_o is None else H
-        # Walking through views costs half of indexing them. Each row below is one name of the loop's head.
-        steps = zip(
-            range(T),  # t
-            ended(lengths, T),  # stop: sequences that have ended
-            seen,  # seen_t
-            v[:T, : 4 * H],  # a: pre-activations, halved but for g, then turned into gates in place
-            v[:T, first : 4 * H],  # gates
-            v[:T, first : 3 * H],  # sigmoids: the same without g
-            v[:T, H : 3 * H],  # i_f
-            v[:T, 3 * H :],  # g_c: candidate and cell before
-            ig_fc[1:],  # ig_fc_t
-            ig_fc[1:, :H],  # ig
-            ig_fc[1:, H:],  # fc
-            c[1:],  # c_t
-            tanh_c,  # tanh_c_t
-            v[:T, :H],  # o
-            h[1:],  # h_t
-            strict=True,
+        half = np.repeat([0.5, 1], [3 * H, H])[:, None].astype(dtype)
+        b = self.params["b"][:, None] if self.bias else np.zeros((4 * H, 1), dtype)
+        W = self._buffers.empty((4 * H, F + 1 + H), dtype)
+        np.multiply(np.concatenate([self.params["W_x"][:, :F], b], axis=1), half, W[:, : F + 1])
+        np.multiply(self.params["W_h"], half, W[:, F + 1 :])
+        W_x = (
+            None
+            if F
+            else np.multiply(self.params["W_x"], half, self._buffers.empty((4 * H, self.input_size), dtype))
         )
-        for t, stop, seen_t, a, gates, sigmoids, i_f, g_c, ig_fc_t, ig, fc, c_t, tanh_c_t, o, h_t in steps:
+        p = 0.5 * self.params["p"][:, :, None] if self.peepholes else None
+        return W, W_x, p, np.array(0.5, dtype)
+
+    def _memory(
+        self, T: int, B: int, F: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
+    ) -> tuple[Any, ...]:
+        """Arrays for T steps, those of the states, and for each step the views that the loop names.
+
+        In place there is one step's memory, and what the step makes overwrites what it started from.
+        """
+        H, later, peepholes = self.hidden_size, 0 if in_place else 1, self.peepholes
+
+        def make() -> tuple[Any, ...]:
+            u = np.empty((T + later, F + 1 + 3 * H, B), dtype)
+            v = np.empty((T + later, 5 * H, B), dtype)
+            tanh_c = np.empty((T, H, B), dtype)
+            seen = np.empty((T, F + 1 + H, B), dtype) if masked else u[:T, : F + 1 + H]
+            u[:, F] = seen[:, F] = 1
+            h, ig_fc, c = u[:, F + 1 : F + 1 + H], u[later:, F + 1 + H :], v[:, 4 * H :]
+            # With peepholes o waits for the new cell; without, all gates go through the same three calls.
+            gates = v[:T, H if peepholes else 0 : 4 * H]
+            steps = zip(
+                *(seen, seen[:, F + 1 :], h[:T], c[:T]),
+                *(v[:T, : 4 * H], gates, gates[:, :-H], v[:T, H : 3 * H], v[:T, 3 * H :]),
+                *(ig_fc, ig_fc[:, :H], ig_fc[:, H:], c[later:], tanh_c, v[:T, :H], h[later:]),
+                strict=True,
+            )
+            return u, seen, v, tanh_c, h, c, list(steps)
+
+        u, seen, v, tanh_c, h, c, steps = self._buffers.get((T, B, F, dtype, masked, in_place), make)
+        return seen, (h, c), steps, u, v, tanh_c
+
+    def _run(
+        self, steps: Iterable[Any], weights: tuple[Any, ...], input: Input | None, stops: Padding, mask: Any
+    ) -> None:
+        """The steps of a sequence, from the views of `_memory`; `a` becomes the gates in place."""
+        W, W_x, p, half = weights  # half as an array: to convert a Python number costs as much as a small sum
+        projected = repeat(None) if input is None else input.products(W_x)
+        for step, W_x_x, stop in zip(steps, projected, stops, strict=False):
+            seen, seen_h, h, c, a, gates, sigmoids, i_f, g_c, ig_fc, ig, fc, c_t, tanh_c, o, h_t = step
+            held = None if stop is None else (h[:, stop], c[:, stop])
             if mask is not None:
-                np.multiply(h[t], mask, out=seen_t[D + 1 :])
-            np.matmul(W, seen_t, a)
-            if p_o is not None:
-                v[t, H : 2 * H] += p_i * c[t]
-                v[t, 2 * H : 3 * H] += p_f * c[t]
+                np.multiply(h, mask, seen_h)
+            np.dot(W, seen, a)
+            if W_x_x is not None:
+                np.add(a, W_x_x, a)
+            if p is not None:
+                i_f += (p[:2] * c).reshape(i_f.shape)
             np.tanh(gates, gates)
             np.multiply(sigmoids, half, sigmoids)
             np.add(sigmoids, half, sigmoids)
-            np.multiply(i_f, g_c, ig_fc_t)
+            np.multiply(i_f, g_c, ig_fc)
             np.add(ig, fc, c_t)
-            np.tanh(c_t, tanh_c_t)
-            if p_o is not None:
-                o += p_o * c_t
+            np.tanh(c_t, tanh_c)
+            if p is not None:
+                o += p[2] * c_t
                 np.tanh(o, o)
                 o *= half
                 o += half
-            np.multiply(o, tanh_c_t, h_t)
-            if stop is not None:
-                h_t[:, stop], c_t[:, stop] = h[t][:, stop], c[t][:, stop]
+            np.multiply(o, tanh_c, h_t)
+            if held is not None:
+                h_t[:, stop], c_t[:, stop] = held
 
-        cache = LSTMCache(u, seen, v, tanh_c, mask, lengths)
-        return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
+    def backward(self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None) -> tuple[Any, LSTMState]:
+        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 
-    def backward(self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None) -> tuple[np.ndarray, LSTMState]:
-        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
-        u, seen, v, tanh_c, mask, lengths = check_cache(cache, LSTMCache, self)
+        dx is None for classes.
+        """
+        u, seen, v, tanh_c, input, mask, lengths = check_cache(cache, LSTMCache, self)
         T, H, B = tanh_c.shape
-        D = self.input_size
+        F = seen.shape[1] - 1 - H
         dy, (dh, dc) = self._enter_backward(dy, dstate, tanh_c.shape, u.dtype, lengths)
-        h_ig_fc = u[1:, D + 1 :]
-
-        W_h_T = np.ascontiguousarray(self.params["W_h"].T)
-        W_x_T = np.ascontiguousarray(self.params["W_x"].T)
-        p_i, p_f, p_o = self.params["p"][:, :, None] if self.peepholes else (None, None, None)
+        dtype = dh.dtype
+        h_ig_fc = u[1:, F + 1 :]
+        W_h_T = self.params["W_h"].T
+        p = self.params["p"][:, :, None] if self.peepholes else None
         stops = ended(lengths, T)
-        dx = self._buffers.empty((T, D, B), dh.dtype)
-        dW = np.zeros((4 * H, D + 1 + H), dh.dtype)
+        dx: Any = None
+        if input is None or not input.is_classes:
+            dx = self._buffers.empty((T, self.input_size, B), dtype)
+
+        def make(n: int) -> tuple[Any, ...]:
+            da, dc_by_dh = np.empty((n, 4 * H, B), dtype), np.empty((n, H, B), dtype)
+            steps = zip(da, da[:, :H], da[:, H:].reshape(n, 3, H, B), dc_by_dh, strict=True)
+            return da, dc_by_dh, list(steps)[::-1]
+
         # A block of steps at a time, so that what a step needs is still in the cache from the step before.
-        for part in blocks_backwards(T, 13 * H * B * dh.itemsize):
+        for part in blocks_backwards(T, self._steps_at_once(B, dtype)):
             # First the factors that dh and dc will meet, for all steps of the block; the loop then turns them
             # into da in place. Row blocks as in `gates`.
-            da = self._buffers.empty((part.stop - part.start, 4 * H, B), dh.dtype)
+            n = part.stop - part.start
+            da, dc_by_dh, steps = self._buffers.get(("backward", n, B, dtype), partial(make, n))
+            da_g = da[:, 3 * H :]
             np.subtract(1, v[part, : 3 * H], da[:, : 3 * H])
             da[:, : 3 * H] *= h_ig_fc[part]
-            da_g = da[:, 3 * H :]
             np.multiply(h_ig_fc[part, H : 2 * H], v[part, 3 * H : 4 * H], da_g)
             np.subtract(v[part, H : 2 * H], da_g, da_g)
-            dc_by_dh = h_ig_fc[part, :H] * tanh_c[part]
+            np.multiply(h_ig_fc[part, :H], tanh_c[part], dc_by_dh)
             np.subtract(v[part, :H], dc_by_dh, dc_by_dh)
 
-            da_o, da_ifg, f = da[:, :H], da[:, H:].reshape(len(da), 3, H, B), v[part, 2 * H : 3 * H]
-            views = zip(stops[part], dy[part], da, da_o, da_ifg, dc_by_dh, f, strict=True)
-            for stop, dy_t, da_t, da_o_t, da_ifg_t, dc_t, f_t in reversed(list(views)):
+            falling = (dy[part][::-1], v[part, 2 * H : 3 * H][::-1], stops[part][::-1])
+            for (da_t, da_o, da_ifg, dc_t), dy_t, f, stop in zip(steps, *falling, strict=True):
                 np.add(dh, dy_t, dh)
                 held = None if stop is None else (dh[:, stop], dc[:, stop])
-                np.multiply(da_o_t, dh, da_o_t)
+                np.multiply(da_o, dh, da_o)
                 np.multiply(dc_t, dh, dc_t)
                 np.add(dc, dc_t, dc)
-                if p_o is not None:
-                    dc += p_o * da_o_t
-                np.multiply(da_ifg_t, dc, da_ifg_t)
-                np.multiply(dc, f_t, dc)
-                if p_o is not None:
-                    dc += p_i * da_ifg_t[0] + p_f * da_ifg_t[1]
+                if p is not None:
+                    dc += p[2] * da_o
+                np.multiply(da_ifg, dc, da_ifg)
+                np.multiply(dc, f, dc)
+                if p is not None:
+                    dc += p[0] * da_ifg[0] + p[1] * da_ifg[1]
                 if stop is not None:
                     da_t[:, stop] = 0
-                np.matmul(W_h_T, da_t, dh)
+                np.dot(W_h_T, da_t, dh)
                 if mask is not None:
                     dh *= mask
                 if held is not None:
                     dh[:, stop], dc[:, stop] = held
 
-            dW += sum_outer(da, seen[part])
-            np.matmul(W_x_T, da, dx[part])
+            gradient = Gradient(da, self._buffers)
+            if input is None:
+                dW = gradient.by_weights(seen[part, : F + 1])
+                self.grads["W_x"] += dW[:, :F]
+                if self.bias:
+                    self.grads["b"] += dW[:, F]
+                gradient.by_input(self.params["W_x"], dx[part])
+            else:
+                input.products_backward(gradient, part, self.params["W_x"], self.grads["W_x"], dx)
+                if self.bias:
+                    self.grads["b"] += gradient.by_bias()
+            self.grads["W_h"] += gradient.by_weights(seen[part, F + 1 :])
             if self.peepholes:
                 c_before, c_after = v[:T, 4 * H :][part], v[1:, 4 * H :][part]
-                self.grads["p"][:2] += np.einsum("tkhb,thb->kh", da_ifg[:, :2], c_before)
-                self.grads["p"][2] += np.einsum("thb,thb->h", da_o, c_after)
+                da_i_f = da[:, H : 3 * H].reshape(n, 2, H, B)
+                self.grads["p"][:2] += np.einsum("tkhb,thb->kh", da_i_f, c_before)
+                self.grads["p"][2] += np.einsum("thb,thb->h", da[:, :H], c_after)
 
-        self.grads["W_x"] += dW[:, :D]
-        self.grads["W_h"] += dW[:, D + 1 :]
-        if self.bias:
-            self.grads["b"] += dW[:, D]
-        return dx.transpose(0, 2, 1), LSTMState(dh.T.copy(), dc.T.copy())
+        return None if dx is None else dx.transpose(0, 2, 1), LSTMState(dh.T.copy(), dc.T.copy())

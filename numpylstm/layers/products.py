@@ -1,18 +1,121 @@
-"""The one product that every layer with weights needs on its way back."""
+"""Products of many steps at once: the input's part of the pre-activations, and the way back.
+
+A sequence lies as (T, rows, B). One large product for many steps wants the features first, (rows, T B): the
+reordering costs a few percent of the product it makes possible. In narrow layers it would cost more than it
+brings; there each step has a product of its own.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 
+from .buffers import Buffers
 
-def sum_outer(a: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Sum over t of a_t s_t^T: (T, A, B), (T, S, B) -> (A, S), the gradient of the weights of a product."""
+COLUMNS = 1024
+"""Columns of one large product: more would not make it faster, only its buffers larger."""
+
+
+LARGE = 8192
+"""Weights from which on one large product is faster than one for each step."""
+
+
+def block_steps(batch: int) -> int:
+    """How many steps of a batch make one large product."""
+    return max(COLUMNS // max(batch, 1), 1)
+
+
+def rows_first(a: np.ndarray, buffers: Buffers) -> np.ndarray:
+    """(T, A, B) -> (A, T B), a copy."""
     T, A, B = a.shape
-    S = s.shape[1]
-    if A * S > 8192 or B < 8:
-        return np.tensordot(
-            a, s, axes=((0, 2), (0, 2))
-        )  # one product; the reordering it costs is small beside it
-    total = np.zeros((A, S), np.result_type(a, s))
-    for start in range(0, T, 64):  # narrow layers: small products of so few steps that they stay in the cache
-        part = slice(start, start + 64)
-        total += np.matmul(a[part], s[part].swapaxes(1, 2)).sum(axis=0)
-    return total
+    rows = buffers.empty((A, T, B), a.dtype)
+    np.copyto(rows, a.transpose(1, 0, 2))
+    return rows.reshape(A, T * B)
+
+
+class Gradient:
+    """da (T, A, B), the gradient by a = W s of some steps, and where it goes from there."""
+
+    def __init__(self, da: np.ndarray, buffers: Buffers) -> None:
+        self.da, self.buffers = da, buffers
+        self._columns: np.ndarray | None = None
+
+    def columns(self) -> np.ndarray:
+        """da as (A, T B)."""
+        if self._columns is None:
+            self._columns = rows_first(self.da, self.buffers)
+        return self._columns
+
+    def large(self, size: int) -> bool:
+        """Whether to make one large product with weights (A, size), and not one for each step."""
+        return self.da.shape[1] * size > LARGE or self.da.shape[2] < 8
+
+    def by_weights(self, s: np.ndarray) -> np.ndarray:
+        """Sum over t of da_t s_t^T: (A, S) for s (T, S, B)."""
+        if not self.large(s.shape[1]):
+            return np.matmul(self.da, s.swapaxes(1, 2)).sum(axis=0)
+        dW = self.buffers.empty((self.da.shape[1], s.shape[1]), np.result_type(self.da, s))
+        return np.matmul(self.columns(), rows_first(s, self.buffers).T, dW)
+
+    def by_bias(self) -> np.ndarray:
+        """Sum over t of da_t 1: (A,)."""
+        return self.da.sum(axis=0).sum(axis=1)  # twice as fast as over both axes at once
+
+    def by_input(self, W: np.ndarray, ds: np.ndarray) -> None:
+        """Writes W^T da_t for each step: ds (T, S, B) for W (A, S)."""
+        T, S, B = ds.shape
+        if not self.large(S):
+            np.matmul(W.T, self.da, ds)
+        else:
+            rows = self.buffers.empty((S, T, B), ds.dtype)
+            np.matmul(W.T, self.columns(), rows.reshape(S, T * B))
+            np.copyto(ds, rows.transpose(1, 0, 2))
+
+
+class Input:
+    """The input of a recurrent layer: x (T, D, B), or classes (T, B) in place of one-hot vectors.
+
+    It is known for all steps before the first is taken, so W_x x_t need not be made step by step. For a
+    class it is a column of W_x: there is nothing to multiply at all.
+    """
+
+    def __init__(self, x: np.ndarray, buffers: Buffers) -> None:
+        # A copy: the caller may use the memory of x again before backward.
+        self.x, self.buffers = buffers.empty(x.shape, x.dtype), buffers
+        np.copyto(self.x, x)
+        self.is_classes = x.ndim == 2
+
+    def products(self, W_x: np.ndarray, b: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """W_x x_t + b for each step: T views (A, B), each to be used before the next is asked for.
+
+        W_x (A, D), b (A, 1).
+        """
+        T, B, size = len(self.x), self.x.shape[-1], block_steps(self.x.shape[-1])
+        for start in range(0, T, size):
+            block = self.x[start : start + size]
+            p = self.buffers.empty((len(W_x), len(block), B), W_x.dtype)
+            columns = p.reshape(len(W_x), -1)
+            if self.is_classes:
+                # mode="clip" writes straight into `out`; the classes have been checked.
+                np.take(W_x, block.ravel(), axis=1, out=columns, mode="clip")
+            else:
+                np.matmul(W_x, rows_first(block, self.buffers), columns)
+            if b is not None:
+                columns += b
+            yield from p.swapaxes(0, 1)
+
+    def products_backward(
+        self, da: Gradient, part: slice, W_x: np.ndarray, dW_x: np.ndarray, dx: np.ndarray | None
+    ) -> None:
+        """From da of the steps in `part`: adds into dW_x (A, D), writes dx (T, D, B) for these steps."""
+        if dx is not None:
+            dW_x += da.by_weights(self.x[part])
+            da.by_input(W_x, dx[part])
+        elif self.x.size:
+            # Columns of one class lie side by side after sorting, and are summed up in one call.
+            classes = self.x[part].ravel()
+            order = np.argsort(classes, kind="stable")
+            classes = classes[order]
+            firsts = np.flatnonzero(np.diff(classes, prepend=-1))
+            columns = self.buffers.empty(da.columns().shape, da.da.dtype)
+            np.take(da.columns(), order, axis=1, out=columns, mode="clip")
+            dW_x[:, classes[firsts]] += np.add.reduceat(columns, firsts, axis=1)

@@ -5,10 +5,12 @@ Inside the cells a sequence lies as `(T, features, B)` in C order. Then one step
 contiguous block. Outside, `(T, B, features)` is a transposed view of the same memory.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from ..threads import threads_for
 from .base import Layer
 from .buffers import Buffers
 from .checks import (
@@ -21,6 +23,7 @@ from .checks import (
     real_steps,
 )
 from .initialization import check_init, glorot, orthogonal, pytorch_uniform
+from .products import LARGE, Input, block_steps
 from .state import check_state, state_arrays
 
 CACHE = 1 << 19
@@ -35,6 +38,11 @@ class RecurrentLayer(Layer):
 
     gates: tuple[str, ...]
     state_type: Any
+
+    # What a cell brings beside forward and backward, so that a runner can take single steps.
+    _weights: Any
+    _memory: Any
+    _run: Any
 
     def __init__(
         self,
@@ -84,18 +92,56 @@ class RecurrentLayer(Layer):
         )
 
     def _enter(self, x: Any, state: Any, lengths: Any) -> tuple[np.ndarray, Any, np.ndarray | None]:
-        """x as (T, D, B) in the layer's precision, the state as (H, B) arrays, checked lengths."""
-        x = check_array("x", x)
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"expected x of shape (T, B, {self.input_size}), got {x.shape}")
+        """x as (T, D, B) in the layer's precision or classes (T, B), the state as (H, B) arrays, lengths."""
+        x = self._check_x(x)
         state = check_state(state, self.initial_state(x.shape[1]))
         dtype = compute_dtype(self.dtype, x, *state)
         if lengths is not None:
             lengths = check_lengths(lengths, x)
-            # Padding may hold anything, NaN included, and NaN times zero is NaN: so it is cleared first.
-            x = mask_steps(x, real_steps(lengths, len(x))[:, :, None])
-        x = x.transpose(0, 2, 1).astype(dtype, copy=False)
+        x = self._enter_x(x.swapaxes(1, 2) if x.ndim == 3 else x, lengths, dtype)
         return x, [np.ascontiguousarray(s.T, dtype) for s in state], lengths
+
+    def _check_x(self, x: Any) -> np.ndarray:
+        x = check_array("x", x)
+        if not self._is_sequence(x) or (x.ndim == 3 and x.shape[2] != self.input_size):
+            raise ValueError(f"expected x of shape (T, B, {self.input_size}), got {x.shape}")
+        return x
+
+    def _enter_x(self, x: np.ndarray, lengths: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+        """x (T, D, B) in this precision, or checked classes (T, B); 0 at padded steps.
+
+        Padding may hold anything, NaN included, and NaN times zero is NaN: so it is cleared first.
+        """
+        if lengths is not None:
+            real = real_steps(lengths, len(x))
+            x = mask_steps(x, real if x.ndim == 2 else real[:, None, :])
+        if x.ndim == 3:
+            return x.astype(dtype, copy=False)
+        if x.size and not 0 <= x.min() <= x.max() < self.input_size:
+            raise ValueError(f"expected classes from 0 to {self.input_size - 1}, got {x.min()} to {x.max()}")
+        return x
+
+    def _joined(self, x: np.ndarray) -> int:
+        """How many features of x join h_{t-1} in one product a step; none where W_x x_t is made apart."""
+        return 0
+
+    def _steps_at_once(self, batch: int, dtype: np.dtype) -> int:
+        """How many steps make a block on the way back.
+
+        In a wide layer enough for large products; in a narrow one so few that they stay in the cache, yet not
+        so few that what is paid for each block is felt.
+        """
+        rows = len(self.gates) * self.hidden_size
+        if rows * self.hidden_size > LARGE:
+            return block_steps(batch)
+        step_bytes = 3 * rows * max(batch, 1) * dtype.itemsize
+        return int(np.clip(CACHE // step_bytes, 8, 128))
+
+    def _is_sequence(self, x: np.ndarray) -> bool:
+        return x.ndim == 3 or (x.ndim == 2 and x.dtype.kind in "iu")
+
+    def _runner(self, x: np.ndarray, state: Any) -> "CellRunner":
+        return CellRunner(self, x, state)
 
     def _keep(self, x: np.ndarray) -> np.ndarray:
         """A copy for the cache: the caller may use the memory of x again before backward."""
@@ -139,6 +185,49 @@ class RecurrentLayer(Layer):
         return (rng.random((self.hidden_size, batch)) < keep).astype(dtype) / keep
 
 
+class CellRunner:
+    """Runs a recurrent layer in the memory of a single step, which stays in the cache."""
+
+    def __init__(self, cell: RecurrentLayer, x: np.ndarray, state: Any) -> None:
+        x = cell._check_x(x.swapaxes(1, 2) if x.ndim == 3 else x)
+        x, start, _ = cell._enter(x[:1], state, None)
+        self.cell, self.joined, self.dtype = cell, cell._joined(x), start[0].dtype
+        self.weights = cell._weights(self.joined, self.dtype)
+        seen, self.states, (self.step,), *_ = cell._memory(
+            1, x.shape[-1], self.joined, self.dtype, in_place=True
+        )
+        self.seen_x, self.h = seen[0, : self.joined], self.states[0]
+        for array, s in zip(self.states, start, strict=True):
+            array[0] = s
+
+    @property
+    def state(self) -> Any:
+        return self.cell.state_type(*(array[0].T.copy() for array in self.states))
+
+    def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
+        if len(x) == 1 and self.joined and lengths is None:
+            self.seen_x[...] = x[0]
+            self.cell._run((self.step,), self.weights, None, (None,), None)
+            return self.h
+        x = self.cell._enter_x(x, lengths, self.dtype)
+        y = self.cell._buffers.empty((len(x), *self.h.shape[1:]), self.dtype)
+        input = None if self.joined else Input(x, self.cell._buffers)
+        with threads_for(self.weights[0].size * x.shape[-1]):
+            self.cell._run(self._steps(x, y), self.weights, input, ended(lengths, len(x)), None)
+        if lengths is not None:
+            np.copyto(y, 0, where=~real_steps(lengths, len(y))[:, None, :])
+        return y
+
+    def _steps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Any]:
+        """The one step again and again: x_t is put in before it, h_t taken out after it."""
+        for x_t, y_t in zip(x, y, strict=True):
+            if self.joined:
+                np.copyto(self.seen_x, x_t)
+            yield self.step
+            np.copyto(y_t, self.h[0])
+
+
 def ended(lengths: np.ndarray | None, steps: int) -> Padding:
     """For each step the indices of the sequences that have already ended, None where all go on."""
     if lengths is None:
@@ -146,9 +235,8 @@ def ended(lengths: np.ndarray | None, steps: int) -> Padding:
     return [np.flatnonzero(t >= lengths) if t >= lengths.min(initial=steps) else None for t in range(steps)]
 
 
-def blocks_backwards(steps: int, step_bytes: int) -> list[slice]:
-    """The steps of a sequence in blocks, the last one first, each of about as many as the cache holds."""
-    size = int(np.clip(CACHE // max(step_bytes, 1), 8, 128))
+def blocks_backwards(steps: int, size: int) -> list[slice]:
+    """The steps of a sequence in blocks of this size, the last one first."""
     return [slice(max(stop - size, 0), stop) for stop in range(steps, 0, -size)]
 
 

@@ -8,14 +8,17 @@ Forward, for every step t:                     Backward, from dh, t falling:
     dW_x, dW_h, db = sum over t of da x_t^T, da h_{t-1}^T, da          dx_t = W_x^T da
 """
 
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..activations import get_activation
+from ..threads import threads_for
 from .checks import check_cache
-from .products import sum_outer
-from .recurrent import RecurrentLayer, ended, recurrent_sizes
+from .products import Gradient, Input
+from .recurrent import Padding, RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
 
 class RNNState(NamedTuple):
@@ -25,9 +28,9 @@ class RNNState(NamedTuple):
 
 
 class RNNCache(NamedTuple):
-    """What backward needs of a forward pass; all (T, rows, B)."""
+    """What backward needs of a forward pass; all arrays (T, rows, B)."""
 
-    x: np.ndarray
+    input: Input
     h: np.ndarray  # T + 1 steps, h[0] is the initial state
     seen: np.ndarray  # h_{t-1} as the recurrent weights saw it: h, or h times the dropout mask
     mask: np.ndarray | None  # (H, B) recurrent dropout
@@ -84,53 +87,91 @@ class RNN(RecurrentLayer):
     ) -> tuple[np.ndarray, RNNState, RNNCache]:
         """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0,), lengths = self._enter(x, state, lengths)
-        x = self._keep(x)
-        T, _, B = x.shape
-        mask = self._dropout_mask(B, training, rng, x.dtype)
-        activation = get_activation(self.activation).forward
-        W_h = self.params["W_h"]
+        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
+        mask = self._dropout_mask(B, training, rng, dtype)
 
-        empty = self._buffers.empty
-        h = empty((T + 1, self.hidden_size, B), x.dtype)
+        input = Input(x, self._buffers)
+        seen, (h,), steps = self._memory(T, B, 0, dtype, masked=mask is not None)
         h[0] = h0
-        seen = h if mask is None else empty((T, self.hidden_size, B), x.dtype)
-        a = np.matmul(self.params["W_x"], x)  # the input's part of the pre-activation, for all steps
-        if self.bias:
-            a += self.params["b"][:, None]
-        for t, stop in enumerate(ended(lengths, T)):
+        with threads_for(H * H * B):
+            self._run(steps, self._weights(0, dtype), input, ended(lengths, T), mask)
+
+        cache = RNNCache(input, h, seen, mask, lengths)
+        return self._leave(h[1:], lengths), RNNState(h[T].T.copy()), cache
+
+    def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
+        """What a step multiplies by: W_x with its bias, and W_h."""
+        b = self.params["b"][:, None].astype(dtype) if self.bias else None
+        return self.params["W_x"].astype(dtype), b, self.params["W_h"].astype(dtype)
+
+    def _memory(
+        self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
+    ) -> tuple[Any, ...]:
+        """Arrays for T steps, and for each step the views of them that the loop names at its head.
+
+        In place there is one step's memory, and what the step makes overwrites what it started from.
+        """
+        later = 0 if in_place else 1
+
+        def make() -> tuple[Any, ...]:
+            h = np.empty((T + later, self.hidden_size, B), dtype)
+            seen = np.empty((T, self.hidden_size, B), dtype) if masked else h[:T]
+            # A product cannot overwrite what it multiplies: so its result waits elsewhere.
+            a = np.empty((self.hidden_size, B), dtype)
+            return h, seen, list(zip(seen, h[:T], repeat(a, T), h[later:], strict=True))
+
+        h, seen, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
+        return seen, (h,), steps
+
+    def _run(
+        self, steps: Iterable[Any], weights: tuple[Any, ...], input: Input, stops: Padding, mask: Any
+    ) -> None:
+        """The steps of a sequence, from the views of `_memory`."""
+        W_x, b, W_h = weights
+        activation = get_activation(self.activation).forward
+        for (seen, h, a, h_t), from_x, stop in zip(steps, input.products(W_x, b), stops, strict=False):
+            held = None if stop is None else h[:, stop]
             if mask is not None:
-                np.multiply(h[t], mask, out=seen[t])
-            a[t] += W_h @ seen[t]
-            h[t + 1] = activation(a[t])
-            if stop is not None:
-                h[t + 1][:, stop] = h[t][:, stop]
+                np.multiply(h, mask, seen)
+            np.dot(W_h, seen, a)
+            np.add(a, from_x, a)
+            np.copyto(h_t, activation(a))
+            if held is not None:
+                h_t[:, stop] = held
 
-        return self._leave(h[1:], lengths), RNNState(h[T].T.copy()), RNNCache(x, h, seen, mask, lengths)
+    def backward(self, dy: np.ndarray, cache: RNNCache, dstate: Any = None) -> tuple[Any, RNNState]:
+        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 
-    def backward(self, dy: np.ndarray, cache: RNNCache, dstate: Any = None) -> tuple[np.ndarray, RNNState]:
-        """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`."""
-        x, h, seen, mask, lengths = check_cache(cache, RNNCache, self)
+        dx is None for classes.
+        """
+        input, h, seen, mask, lengths = check_cache(cache, RNNCache, self)
         T, H, B = h[1:].shape
         dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), h.dtype, lengths)
+        dtype, stops = dh.dtype, ended(lengths, T)
+        dx = None if input.is_classes else self._buffers.empty((T, self.input_size, B), dtype)
         activation_backward = get_activation(self.activation).backward
-        W_h_T = np.ascontiguousarray(self.params["W_h"].T)
+        W_x, W_h_T = self.params["W_x"], self.params["W_h"].T
 
-        da = self._buffers.empty((T, H, B), dh.dtype)
-        for t, stop in reversed(list(enumerate(ended(lengths, T)))):
-            dh += dy[t]
-            held = None if stop is None else dh[:, stop]
-            da[t] = activation_backward(h[t + 1], dh)
-            if stop is not None:
-                da[t][:, stop] = 0
-            dh = W_h_T @ da[t]
-            if mask is not None:
-                dh *= mask
-            if held is not None:
-                dh[:, stop] = held
+        # A block of steps at a time, so that what a step needs is still in the cache from the step before.
+        for part in blocks_backwards(T, self._steps_at_once(B, dtype)):
+            # First the factors that dh will meet, for all steps of the block; the loop turns them into da.
+            da = self._buffers.empty((part.stop - part.start, H, B), dtype)
+            np.copyto(da, activation_backward(h[1:][part], np.ones(1, dtype)))
+            for da_t, dy_t, stop in zip(da[::-1], dy[part][::-1], stops[part][::-1], strict=True):
+                np.add(dh, dy_t, dh)
+                held = None if stop is None else dh[:, stop]
+                np.multiply(da_t, dh, da_t)
+                if stop is not None:
+                    da_t[:, stop] = 0
+                np.dot(W_h_T, da_t, dh)
+                if mask is not None:
+                    dh *= mask
+                if held is not None:
+                    dh[:, stop] = held
 
-        self.grads["W_x"] += sum_outer(da, x)
-        self.grads["W_h"] += sum_outer(da, seen[:T])
-        if self.bias:
-            self.grads["b"] += da.sum(axis=(0, 2))
-        dx = np.matmul(self.params["W_x"].T, da)
-        return dx.transpose(0, 2, 1), RNNState(dh.T.copy())
+            gradient = Gradient(da, self._buffers)
+            input.products_backward(gradient, part, W_x, self.grads["W_x"], dx)
+            self.grads["W_h"] += gradient.by_weights(seen[part])
+            if self.bias:
+                self.grads["b"] += gradient.by_bias()
+        return None if dx is None else dx.transpose(0, 2, 1), RNNState(dh.T.copy())

@@ -1,0 +1,152 @@
+"""The speed benchmark: its baseline computes what ours does, its arithmetic is right, bad input is told."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(FOLDER))
+
+import speed  # noqa: E402
+from speed_peers import processes, report, timing  # noqa: E402
+from speed_peers.agreement import largest_difference  # noqa: E402
+from speed_peers.floor import prepare as prepare_floor  # noqa: E402
+from speed_peers.naive import prepare as prepare_naive  # noqa: E402
+from speed_peers.ours import prepare as prepare_ours  # noqa: E402
+from speed_peers.workloads import NAIVE_TARGETS, TARGETS, WORKLOADS, small  # noqa: E402
+
+TRAINED = [name for name, work in WORKLOADS.items() if not work.streaming]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_naive_computes_the_same_as_ours(name):
+    assert largest_difference(small(WORKLOADS[name]), float) < 1e-10
+    assert largest_difference(small(WORKLOADS[name]), np.float32) < 2e-5
+
+
+def test_a_wrong_gradient_would_be_seen(monkeypatch):
+    from speed_peers import naive
+
+    step_backward = naive.lstm_step_backward
+
+    def wrong(dstate, cache, p):
+        dx, dstate, grads = step_backward(dstate, cache, p)
+        return dx, dstate, grads | {"b": 1.001 * grads["b"]}
+
+    monkeypatch.setitem(naive.CELLS, "LSTM", (naive.lstm_step, wrong, 2))
+    assert largest_difference(small(WORKLOADS["W1"]), float) > 1e-4
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_ours_and_naive_train_alike(name):
+    work = small(WORKLOADS[name])
+    ours, naive = prepare_ours(work, "train"), prepare_naive(work, "train")
+    losses = [(ours(), naive()) for _ in range(5)]
+    np.testing.assert_allclose(*np.transpose(losses), rtol=1e-5)
+    assert losses[-1][0] < losses[0][0]
+
+
+def test_ours_and_naive_stream_alike():
+    ours, naive = prepare_ours(WORKLOADS["S"], "stream"), prepare_naive(WORKLOADS["S"], "stream")
+    for _ in range(3):
+        np.testing.assert_allclose(ours()[0], naive(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_floor_runs_in_every_mode(name):
+    for mode in WORKLOADS[name].modes:
+        prepare_floor(small(WORKLOADS[name]), mode)()
+
+
+def test_every_target_is_of_a_row_that_there_is():
+    rows = {(name, mode) for name, work in WORKLOADS.items() for mode in work.modes}
+    assert TARGETS.keys() <= rows and NAIVE_TARGETS.keys() <= rows
+
+
+def test_lower_quartile():
+    assert timing.lower_quartile([5.0, 1.0, 4.0, 2.0, 3.0]) == 2.0
+
+
+def test_a_step_is_timed_at_least_twice():
+    calls = []
+    assert len(timing.run(lambda: calls.append(0), 0, together=3)) == 2 and len(calls) == 6
+
+
+def row(torch, jax, naive):
+    times = {"ours": [0.1, 0.1], "floor": [0.06, 0.06], "torch": [torch], "jax": [jax], "naive": [naive]}
+    return report.make_row("W1", "train", times, {"torch": 2, "jax": 1, "naive": 1})
+
+
+def test_a_row_of_the_table():
+    good = row(torch=0.2, jax=0.14, naive=0.7)
+    assert good["ours_ms"] == pytest.approx(100) and good["floor_share"] == pytest.approx(0.6)
+    assert good["peers"]["torch"] == pytest.approx({"ms": 200, "threads": 2, "ratio": 2})
+    assert good["best_ratio"] == pytest.approx(1.4), "the fastest framework, and naive is none"
+    assert good["missed"] == []
+
+
+def test_what_is_missed_is_said_and_only_where_it_is_judged():
+    slow = row(torch=0.2, jax=0.12, naive=0.5)
+    assert slow["missed"] == ["best", "naive"], "1.2 is below 1.3, 5 below 6"
+    assert report.line(slow, ["torch", "jax", "naive"], judged=True).count("MISSED") == 2
+    assert "MISSED" not in report.line(slow, ["torch", "jax", "naive"], judged=False)
+    assert report.make_own_row("memory", 65, "MB", 64)["missed"]
+    assert not report.make_own_row("memory", 64, "MB", 64)["missed"]
+    assert not report.make_own_row("memory", 65, "MB", None)["missed"]
+
+
+def test_without_a_framework_there_is_nothing_to_judge_by():
+    alone = report.make_row("W1", "train", {"ours": [1.0], "floor": [0.5]}, {})
+    assert alone["best_ratio"] is None and alone["missed"] == []
+    assert " - " in report.line(alone, ["torch"], judged=True)
+
+
+def test_a_figure_is_drawn():
+    rows = [row(0.2, 0.12, 0.5), report.make_row("S", "stream", {"ours": [1.0], "floor": [0.5]}, {})]
+    figure = report.draw({"rows": rows, "peers": ["torch", "jax", "naive"]})
+    assert all(ax.get_xlabel() for ax in figure.axes)
+
+
+def test_processes_see_no_variable_that_steers_a_library():
+    environment = {"OMP_NUM_THREADS": "1", "MKL_DYNAMIC": "0", "OPENBLAS_CORETYPE": "Haswell", "HOME": "x"}
+    child = processes.child_environment(environment)
+    assert child["HOME"] == "x" and not processes.steering(child)
+    assert processes.steering(environment) == {k: v for k, v in environment.items() if k != "HOME"}
+
+
+def test_a_worker_answers_and_ends(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    worker = processes.start("worker", "naive", 1)
+    try:
+        request = {"prepare": "W1", "mode": "infer", "small": True}
+        assert processes.ask(worker, request) == {"ready": True}
+        assert len(processes.ask(worker, {"run": 0})["seconds"]) == 2
+        assert processes.ask(worker, {"prepare": None}) == {"ready": False}
+    finally:
+        processes.stop(worker)
+    assert worker.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--peers", "caffe"], "expected peers among torch, jax, keras, naive, got 'caffe'"),
+        (["--workloads", "W1,W9"], "got 'W9'"),
+        (["--rounds", "2"], "expected at least 3 rounds, got 2"),
+        (["--threads", "0"], "threads"),
+        (["--out", str(Path(__file__))], "where there is a file"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_exit_code_2(arguments, sentence, capsys):
+    assert speed.main(["--quick", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+
+
+def test_a_peer_that_is_not_installed_gets_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert speed.main(["--quick", "--peers", "naive,jax"]) == 2
+    assert capsys.readouterr().err == "speed: jax is not installed, and --peers asks for it\n"
