@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from numpylstm.tasks import digits, filtering, gradients, sine
-from numpylstm.threads import set_threads
 
 
 class Row(NamedTuple):
@@ -83,7 +82,6 @@ def main() -> int:
     args = parser.parse_args()
     if args.quick:
         args.seeds = args.seeds[:1]
-    set_threads(1)  # as the commands do
     print(f"{'':<44} {'figure':>10} {'target':>10}       seconds")
     missed = 0
     for row in rows(args):

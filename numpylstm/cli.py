@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         # The layers of these tasks are narrow: a second thread costs twice the processor for a fifth of the
         # time, and where the other processor is busy it costs time as well.
-        if not set_threads(1 if args.threads is None else args.threads) and args.threads:
+        if args.threads is not None and not set_threads(args.threads):
             remark("--threads has no effect: this NumPy uses no OpenBLAS of its own")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a training that diverges is told below
@@ -303,7 +303,10 @@ def add(
         "--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)"
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="threads of the matrix products (default: 1)"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads of the matrix products (default: as many as their size is worth)",
     )
     parser.add_argument("--out", metavar="DIR", help=out)
     parser.add_argument(

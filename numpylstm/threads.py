@@ -42,51 +42,62 @@ def get_threads() -> int | None:
     return None if functions is None else int(functions[1]())
 
 
-def set_threads(count: int) -> bool:
-    """Set the number of threads; False if NumPy uses a library that this module cannot speak to.
+def set_threads(count: int | None) -> bool:
+    """Let every product use this many threads; None: as many as its size is worth, which is the default.
+
+    Returns False if NumPy uses a library that this module cannot speak to.
 
     Raises:
         ValueError: fewer than one, or more than there are processors.
     """
     most = os.cpu_count() or 1
-    if not 1 <= count <= most:
+    if count is not None and not 1 <= count <= most:
         raise ValueError(f"expected 1 to {most} threads, as many as there are processors, got {count}")
     functions = _openblas()
     if functions is None:
         return False
-    functions[0](ctypes.c_int(count))
+    threads_for.chosen = count is not None
+    functions[0](ctypes.c_int(count or most))
     return True
 
 
-SMALL = 1 << 21
-"""Multiplications in a product of the size from which on a second thread saves more than waking it costs."""
+SMALL = 1 << 20
+"""Multiplications in a product from which on a second thread saves more than waking it costs."""
 
 
 class threads_for:
     """Within `with threads_for(work):` products of `work` multiplications run on as many threads as pay.
 
-    That is one for small products, and what `set_threads` says for others; afterwards all is as it was.
-    The number belongs to the process: of two Python threads inside at once the last one out restores it.
+    That is one for small products and all there are for others, unless `set_threads` has been asked for a
+    number. Afterwards all is as it was. The number belongs to the process: of two Python threads inside at
+    once the last one out restores it.
     """
 
+    chosen = False  # whether set_threads has been asked for a number
     _lock = threading.Lock()
     _inside = 0
     _before = 1
 
     def __init__(self, work: int) -> None:
-        self.small = work < SMALL and _openblas() is not None
+        self.one = work < SMALL and not threads_for.chosen and _openblas() is not None
 
     def __enter__(self) -> None:
-        if self.small:
+        if self.one:
             with self._lock:
                 if threads_for._inside == 0:
                     threads_for._before = get_threads() or 1
-                    set_threads(1)
+                    self._set(1)
                 threads_for._inside += 1
 
     def __exit__(self, *error: Any) -> None:
-        if self.small:
+        if self.one:
             with self._lock:
                 threads_for._inside -= 1
                 if threads_for._inside == 0:
-                    set_threads(threads_for._before)
+                    self._set(threads_for._before)
+
+    @staticmethod
+    def _set(count: int) -> None:
+        functions = _openblas()
+        if functions is not None:
+            functions[0](ctypes.c_int(count))

@@ -244,6 +244,14 @@ class Layer:
         """Whether the first axis of x is time: x is (T, B, D), or classes (T, B) for a recurrent layer."""
         return x.ndim == 3
 
+    def _kept_per_step(self) -> int:
+        """About how many numbers a forward pass keeps for backward, for each step of each sequence."""
+        return 0
+
+    def _draws(self) -> bool:
+        """Whether a forward pass in training draws random numbers."""
+        return False
+
     def _runner(self, x: np.ndarray, state: Any) -> Any:
         """A runner that starts from this state, for sequences like x (T, D, B), of any T."""
         return Runner(self, state)

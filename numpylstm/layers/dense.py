@@ -112,6 +112,9 @@ class Dense(StatelessLayer):
             self.grads["b"] += gradient.by_bias()
         return dx.swapaxes(-1, -2), ()
 
+    def _kept_per_step(self) -> int:
+        return self.input_size + self.output_size
+
     def _runner(self, x: np.ndarray, state: Any) -> "DenseRunner":
         self._check(x.swapaxes(1, 2), state, None, self.input_size)
         return DenseRunner(self)

@@ -42,6 +42,9 @@ class Dropout(StatelessLayer):
     def initialize(self, rng: np.random.Generator) -> None:
         self._rng = rng.spawn(1)[0]
 
+    def _draws(self) -> bool:
+        return self.p > 0
+
     def forward(
         self,
         x: np.ndarray,
@@ -86,6 +89,9 @@ class GaussianNoise(StatelessLayer):
 
     def initialize(self, rng: np.random.Generator) -> None:
         self._rng = rng.spawn(1)[0]
+
+    def _draws(self) -> bool:
+        return self.sigma > 0
 
     def forward(
         self,

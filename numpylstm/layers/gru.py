@@ -110,6 +110,9 @@ class GRU(RecurrentLayer):
         cache = GRUCache(input, h, seen, v, mask, lengths)
         return self._leave(h[1:], lengths), GRUState(h[T].T.copy()), cache
 
+    def _kept_per_step(self) -> int:
+        return self.input_size + 6 * self.hidden_size
+
     def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
         """What a step multiplies by: W_x with its bias, and [bias, W_h].
 

@@ -140,6 +140,9 @@ class LSTM(RecurrentLayer):
         cache = LSTMCache(u, seen, v, tanh_c, input, mask, lengths)
         return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
 
+    def _kept_per_step(self) -> int:
+        return self.input_size + 10 * self.hidden_size
+
     def _joined(self, x: np.ndarray) -> int:
         narrow = self.input_size <= max(64, 2 * self.hidden_size)
         return self.input_size if x.ndim == 3 and narrow else 0
@@ -282,17 +285,15 @@ class LSTM(RecurrentLayer):
                     dh[:, stop], dc[:, stop] = held
 
             gradient = Gradient(da, self._buffers)
+            dW = gradient.by_weights(seen[part])
+            self.grads["W_h"] += dW[:, F + 1 :]
+            if self.bias:
+                self.grads["b"] += dW[:, F]
             if input is None:
-                dW = gradient.by_weights(seen[part, : F + 1])
                 self.grads["W_x"] += dW[:, :F]
-                if self.bias:
-                    self.grads["b"] += dW[:, F]
                 gradient.by_input(self.params["W_x"], dx[part])
             else:
                 input.products_backward(gradient, part, self.params["W_x"], self.grads["W_x"], dx)
-                if self.bias:
-                    self.grads["b"] += gradient.by_bias()
-            self.grads["W_h"] += gradient.by_weights(seen[part, F + 1 :])
             if self.peepholes:
                 c_before, c_after = v[:T, 4 * H :][part], v[1:, 4 * H :][part]
                 da_i_f = da[:, H : 3 * H].reshape(n, 2, H, B)

@@ -26,8 +26,8 @@ from .initialization import check_init, glorot, orthogonal, pytorch_uniform
 from .products import LARGE, Input, block_steps
 from .state import check_state, state_arrays
 
-CACHE = 1 << 19
-"""Bytes that a block of steps may touch: half of a usual second-level cache."""
+CACHE = 1 << 21
+"""Bytes that a block of steps on the way back may touch."""
 
 Padding = list[np.ndarray | None]
 """For each step the indices of the sequences that have ended, None where none has."""
@@ -136,6 +136,9 @@ class RecurrentLayer(Layer):
             return block_steps(batch)
         step_bytes = 3 * rows * max(batch, 1) * dtype.itemsize
         return int(np.clip(CACHE // step_bytes, 8, 128))
+
+    def _draws(self) -> bool:
+        return self.recurrent_dropout > 0
 
     def _is_sequence(self, x: np.ndarray) -> bool:
         return x.ndim == 3 or (x.ndim == 2 and x.dtype.kind in "iu")

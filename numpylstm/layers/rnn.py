@@ -99,6 +99,9 @@ class RNN(RecurrentLayer):
         cache = RNNCache(input, h, seen, mask, lengths)
         return self._leave(h[1:], lengths), RNNState(h[T].T.copy()), cache
 
+    def _kept_per_step(self) -> int:
+        return self.input_size + 2 * self.hidden_size
+
     def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
         """What a step multiplies by: W_x with its bias, and W_h."""
         b = self.params["b"][:, None].astype(dtype) if self.bias else None
