@@ -108,8 +108,8 @@ class Sequential(Container):
     A forward pass keeps its whole history for the backward pass, a dozen numbers for each unit and step. If
     that would be more than `history_limit` bytes, it keeps the states at the start of every block of steps
     only, and the backward pass goes forward again through each block when its turn comes (Chen et al. 2016,
-    arXiv:1604.06174; for recurrent networks Gruslys et al. 2016, arXiv:1606.03401): the same gradients, a tenth
-    more time. Not where dropout or noise would be drawn twice, nor with a Bidirectional inside.
+    arXiv:1604.06174; for recurrent networks Gruslys et al. 2016, arXiv:1606.03401): the same gradients in a
+    little more time. Not where dropout or noise would be drawn twice, nor with a Bidirectional inside.
 
     Args:
         layers: the layers, in order. They become part of this network.
@@ -163,7 +163,8 @@ class Sequential(Container):
         lengths = None if lengths is None else check_lengths(lengths, x)
         cache = BlocksCache(x.copy(), [], steps, lengths, training)
         inner = x.swapaxes(1, 2) if x.ndim == 3 else x
-        runner, y = self._runner(inner, state), None
+        runner = self._runner(inner, state)
+        y: Any = None
         for start in range(0, len(x), steps):
             part = slice(start, min(start + steps, len(x)))
             cache.states.append(state)
@@ -219,6 +220,14 @@ class StackRunner:
                 with naming(index, layer):
                     self.runners.append(layer._runner(x, self.states[index]))
             x = self.runners[index].run(x, lengths)
+        return x
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """A single step x (D, B) or classes (B,) -> (H, B), which the next step may overwrite."""
+        if len(self.runners) < len(self.layers):
+            return self.run(x[None])[0]
+        for runner in self.runners:
+            x = runner.step(x)
         return x
 
 

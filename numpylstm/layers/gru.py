@@ -20,7 +20,6 @@ Backward, from dh, t falling, with q_n = W_hn h_{t-1} + b_hn:
     dh   = dh z + W_h^T [da_r, da_z, dq_n]           (else: dh z + W_h[rz]^T [da_r, da_z] + r drh)
 """
 
-from collections.abc import Iterable
 from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -30,7 +29,7 @@ import numpy as np
 from ..threads import threads_for
 from .checks import check_cache
 from .products import Gradient, Input
-from .recurrent import Padding, RecurrentLayer, blocks_backwards, ended, recurrent_sizes
+from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
 
 class GRUState(NamedTuple):
@@ -114,7 +113,7 @@ class GRU(RecurrentLayer):
         return self.input_size + 6 * self.hidden_size
 
     def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
-        """What a step multiplies by: W_x with its bias, and [bias, W_h].
+        """W_x and its bias; [bias, W_h]; 0.5.
 
         sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves both gates.
         """
@@ -146,8 +145,9 @@ class GRU(RecurrentLayer):
             u[:, 0] = seen[:, 0] = 1
             h, scratch = u[:, 1:], np.empty((H, B), dtype)
             n, r, z, q = (v[:, k * H : (k + 1) * H] for k in range(4))
+            states = zip(zip(h[:T], h[later:], strict=True), strict=True)
             steps = zip(
-                *(seen, seen[:, 1:], h[:T], v[:, H:], v[:, H : 3 * H], n, r, z, q),
+                *(states, seen, seen[:, 1:], h[:T], v[:, H:], v[:, H : 3 * H], n, r, z, q),
                 *(repeat(scratch, T), h[later:]),
                 strict=True,
             )
@@ -156,34 +156,31 @@ class GRU(RecurrentLayer):
         _, seen, v, h, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
         return seen, (h,), steps, v
 
-    def _run(
-        self, steps: Iterable[Any], weights: tuple[Any, ...], input: Input, stops: Padding, mask: Any
-    ) -> None:
-        """The steps of a sequence, from the views of `_memory`; pre-activations become gates in place."""
-        W_x, b_x, W, half = weights
+    def _step(self, weights: tuple[Any, ...], step: tuple[Any, ...], from_x: Any, mask: Any) -> None:
+        """One step, on the views of `_memory`; pre-activations become gates in place."""
+        _, _, W, half = weights
+        _, seen, seen_h, h, rzq, rz, n, r, z, q, scratch, h_t = step
         H = self.hidden_size
-        for step, from_x, stop in zip(steps, input.products(W_x, b_x), stops, strict=False):
-            seen, seen_h, h, rzq, rz, n, r, z, q, scratch, h_t = step
-            held = None if stop is None else h[:, stop]
-            if mask is not None:
-                np.multiply(h, mask, seen_h)
-            np.dot(W if self.reset_after else W[: 2 * H], seen, rzq if self.reset_after else rz)
-            np.add(rz, from_x[: 2 * H], rz)
-            np.tanh(rz, rz)
-            np.multiply(rz, half, rz)
-            np.add(rz, half, rz)
-            if self.reset_after:
-                np.multiply(r, q, n)
-            else:
-                np.multiply(r, seen_h, q)
-                np.dot(W[2 * H :, 1:], q, n)
-            np.add(n, from_x[2 * H :], n)
-            np.tanh(n, n)
-            np.subtract(h, n, scratch)
-            np.multiply(z, scratch, scratch)
-            np.add(n, scratch, h_t)
-            if held is not None:
-                h_t[:, stop] = held
+        if mask is not None:
+            np.multiply(h, mask, seen_h)
+        if self.reset_after:
+            W.dot(seen, rzq)
+        else:
+            W[: 2 * H].dot(seen, rz)
+        np.add(rz, from_x[: 2 * H], rz)
+        np.tanh(rz, rz)
+        np.multiply(rz, half, rz)
+        np.add(rz, half, rz)
+        if self.reset_after:
+            np.multiply(r, q, n)
+        else:
+            np.multiply(r, seen_h, q)
+            W[2 * H :, 1:].dot(q, n)
+        np.add(n, from_x[2 * H :], n)
+        np.tanh(n, n)
+        np.subtract(h, n, scratch)
+        np.multiply(z, scratch, scratch)
+        np.add(n, scratch, h_t)
 
     def backward(self, dy: np.ndarray, cache: GRUCache, dstate: Any = None) -> tuple[Any, GRUState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
@@ -242,11 +239,11 @@ class GRU(RecurrentLayer):
                 if self.reset_after:
                     np.multiply(r_t, n_t, r_t)
                     np.multiply(n_t, gate_r, q_t)
-                    np.dot(W_h_T, rzq_t, from_h)
+                    W_h_T.dot(rzq_t, from_h)
                 else:
-                    np.dot(W_n_T, n_t, drh)
+                    W_n_T.dot(n_t, drh)
                     np.multiply(r_t, drh, r_t)
-                    np.dot(W_rz_T, rz_t, from_h)
+                    W_rz_T.dot(rz_t, from_h)
                     np.multiply(drh, gate_r, drh)
                     np.add(from_h, drh, from_h)
                 if mask is not None:

@@ -25,6 +25,10 @@ class Runner:
         y, self.state, _ = self.layer.forward(x, self.state, lengths)
         return y.swapaxes(1, 2)
 
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """A single step x (D, B) or classes (B,) -> (H, B), which the next step may overwrite."""
+        return self.run(x[None])[0]
+
 
 class Stream:
     """Runs a layer over a sequence that comes in blocks, with the weights it has when the stream is made.
@@ -56,16 +60,25 @@ class Stream:
     def process(self, block: np.ndarray) -> np.ndarray:
         """The next block (n, B, D) or classes (n, B) -> (n, B, H). A plain signal (n,) comes back as (n,)."""
         block = np.asarray(block)
+        kind = (block.dtype, block.shape[1:])
+        if kind != self._kind:  # in the first block, and where real numbers turn complex
+            self._prepare(block)
+            self._kind = kind
+        # Copies, for the next block may overwrite what a runner gives.
         signal = block.ndim == 1
+        if len(block) == 1:
+            y = self._runner.step(block[:, None] if signal else block[0].T)
+            return y[0].copy() if signal and len(y) == 1 else y.T[None].copy()
         if signal:
             block = block[:, None, None]
-        if block.ndim not in (2, 3) or block.shape[1] != self.batch:
-            raise ValueError(f"expected a block of shape (n, {self.batch}, D), got {block.shape}")
-        x = block.swapaxes(1, 2) if block.ndim == 3 else block
-        kind = (x.dtype, x.shape[1:])
-        if kind != self._kind:  # in the first block, and where real numbers turn complex
-            self._state, self._kind = self.state, kind
-            self._runner = self.layer._runner(x, self._state)
-        y = self._runner.run(x)
-        y = np.array(y.swapaxes(1, 2))
-        return y[:, 0, 0] if signal and y.shape[2] == 1 else y
+        y = self._runner.run(block.swapaxes(1, 2) if block.ndim == 3 else block)
+        return y[:, 0, 0].copy() if signal and y.shape[1] == 1 else y.swapaxes(1, 2).copy()
+
+    def _prepare(self, block: np.ndarray) -> None:
+        """A new runner for blocks like this one, from the state there is."""
+        x = block[:, None, None] if block.ndim == 1 else block
+        if x.ndim not in (2, 3) or x.shape[1] != self.batch:
+            raise ValueError(f"expected a block of shape (n, {self.batch}, D), got {x.shape}")
+        state = self.state
+        self._runner = self.layer._runner(x.swapaxes(1, 2) if x.ndim == 3 else x, state)
+        self._state = state

@@ -5,7 +5,8 @@ Inside the cells a sequence lies as `(T, features, B)` in C order. Then one step
 contiguous block. Outside, `(T, B, features)` is a transposed view of the same memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class RecurrentLayer(Layer):
     # What a cell brings beside forward and backward, so that a runner can take single steps.
     _weights: Any
     _memory: Any
-    _run: Any
+    _step: Any
 
     def __init__(
         self,
@@ -146,6 +147,21 @@ class RecurrentLayer(Layer):
     def _runner(self, x: np.ndarray, state: Any) -> "CellRunner":
         return CellRunner(self, x, state)
 
+    def _run(
+        self, steps: Iterable[Any], weights: tuple[Any, ...], input: Input | None, stops: Padding, mask: Any
+    ) -> None:
+        """The steps of a sequence; where one has ended, its state stays as it is."""
+        W_x, b_x, *_ = weights
+        projected = repeat(None) if input is None else input.products(W_x, b_x)
+        for step, from_x, stop in zip(steps, projected, stops, strict=False):
+            if stop is None:
+                self._step(weights, step, from_x, mask)
+                continue
+            held = [before[:, stop] for before, _ in step[0]]
+            self._step(weights, step, from_x, mask)
+            for (_, after), state in zip(step[0], held, strict=True):
+                after[:, stop] = state
+
     def _keep(self, x: np.ndarray) -> np.ndarray:
         """A copy for the cache: the caller may use the memory of x again before backward."""
         kept = self._buffers.empty(x.shape, x.dtype)
@@ -196,7 +212,7 @@ class CellRunner:
         x, start, _ = cell._enter(x[:1], state, None)
         self.cell, self.joined, self.dtype = cell, cell._joined(x), start[0].dtype
         self.weights = cell._weights(self.joined, self.dtype)
-        seen, self.states, (self.step,), *_ = cell._memory(
+        seen, self.states, (self.views,), *_ = cell._memory(
             1, x.shape[-1], self.joined, self.dtype, in_place=True
         )
         self.seen_x, self.h = seen[0, : self.joined], self.states[0]
@@ -209,25 +225,35 @@ class CellRunner:
 
     def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
-        if len(x) == 1 and self.joined and lengths is None:
-            self.seen_x[...] = x[0]
-            self.cell._run((self.step,), self.weights, None, (None,), None)
-            return self.h
         x = self.cell._enter_x(x, lengths, self.dtype)
         y = self.cell._buffers.empty((len(x), *self.h.shape[1:]), self.dtype)
         input = None if self.joined else Input(x, self.cell._buffers)
-        with threads_for(self.weights[0].size * x.shape[-1]):
+        with threads_for(self.weights[2].size * x.shape[-1]):
             self.cell._run(self._steps(x, y), self.weights, input, ended(lengths, len(x)), None)
         if lengths is not None:
             np.copyto(y, 0, where=~real_steps(lengths, len(y))[:, None, :])
         return y
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """A single step x (D, B) -> (H, B), which the next step overwrites."""
+        from_x = None
+        if self.joined:
+            self.seen_x[...] = x
+        else:
+            x = self.cell._enter_x(x[None], None, self.dtype)[0]
+            W_x, b_x, *_ = self.weights
+            from_x = np.dot(W_x, x) if x.ndim == 2 else W_x[:, x]
+            if b_x is not None:
+                from_x += b_x
+        self.cell._step(self.weights, self.views, from_x, None)
+        return self.h[0]
 
     def _steps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Any]:
         """The one step again and again: x_t is put in before it, h_t taken out after it."""
         for x_t, y_t in zip(x, y, strict=True):
             if self.joined:
                 np.copyto(self.seen_x, x_t)
-            yield self.step
+            yield self.views
             np.copyto(y_t, self.h[0])
 
 

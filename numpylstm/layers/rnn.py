@@ -8,7 +8,6 @@ Forward, for every step t:                     Backward, from dh, t falling:
     dW_x, dW_h, db = sum over t of da x_t^T, da h_{t-1}^T, da          dx_t = W_x^T da
 """
 
-from collections.abc import Iterable
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from ..activations import get_activation
 from ..threads import threads_for
 from .checks import check_cache
 from .products import Gradient, Input
-from .recurrent import Padding, RecurrentLayer, blocks_backwards, ended, recurrent_sizes
+from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
 
 
 class RNNState(NamedTuple):
@@ -103,9 +102,10 @@ class RNN(RecurrentLayer):
         return self.input_size + 2 * self.hidden_size
 
     def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
-        """What a step multiplies by: W_x with its bias, and W_h."""
+        """W_x and its bias; W_h; the activation function."""
         b = self.params["b"][:, None].astype(dtype) if self.bias else None
-        return self.params["W_x"].astype(dtype), b, self.params["W_h"].astype(dtype)
+        activation = get_activation(self.activation).forward
+        return self.params["W_x"].astype(dtype), b, self.params["W_h"].astype(dtype), activation
 
     def _memory(
         self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
@@ -121,26 +121,21 @@ class RNN(RecurrentLayer):
             seen = np.empty((T, self.hidden_size, B), dtype) if masked else h[:T]
             # A product cannot overwrite what it multiplies: so its result waits elsewhere.
             a = np.empty((self.hidden_size, B), dtype)
-            return h, seen, list(zip(seen, h[:T], repeat(a, T), h[later:], strict=True))
+            states = zip(zip(h[:T], h[later:], strict=True), strict=True)
+            return h, seen, list(zip(states, seen, h[:T], repeat(a, T), h[later:], strict=True))
 
         h, seen, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
         return seen, (h,), steps
 
-    def _run(
-        self, steps: Iterable[Any], weights: tuple[Any, ...], input: Input, stops: Padding, mask: Any
-    ) -> None:
-        """The steps of a sequence, from the views of `_memory`."""
-        W_x, b, W_h = weights
-        activation = get_activation(self.activation).forward
-        for (seen, h, a, h_t), from_x, stop in zip(steps, input.products(W_x, b), stops, strict=False):
-            held = None if stop is None else h[:, stop]
-            if mask is not None:
-                np.multiply(h, mask, seen)
-            np.dot(W_h, seen, a)
-            np.add(a, from_x, a)
-            np.copyto(h_t, activation(a))
-            if held is not None:
-                h_t[:, stop] = held
+    def _step(self, weights: tuple[Any, ...], step: tuple[Any, ...], from_x: Any, mask: Any) -> None:
+        """One step, on the views of `_memory`."""
+        _, _, W_h, activation = weights
+        _, seen, h, a, h_t = step
+        if mask is not None:
+            np.multiply(h, mask, seen)
+        W_h.dot(seen, a)
+        np.add(a, from_x, a)
+        np.copyto(h_t, activation(a))
 
     def backward(self, dy: np.ndarray, cache: RNNCache, dstate: Any = None) -> tuple[Any, RNNState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
@@ -166,7 +161,7 @@ class RNN(RecurrentLayer):
                 np.multiply(da_t, dh, da_t)
                 if stop is not None:
                     da_t[:, stop] = 0
-                np.dot(W_h_T, da_t, dh)
+                W_h_T.dot(da_t, dh)
                 if mask is not None:
                     dh *= mask
                 if held is not None:
