@@ -131,7 +131,7 @@ def gradcheck(
     Args:
         target: a layer or network (anything with `forward`, `backward`, `params`, `grads`), or a function
             `f(x) -> (value, gradient)` such as `lambda y: losses.mse(y, t)`.
-        x: input of the layer, (T, B, D); or the point where a function is checked.
+        x: input of the layer, (T, B, D) or classes (T, B); or the point where a function is checked.
         state: initial state. None draws a random one: the classic errors hide at zero.
         lengths: (B,) for ragged sequences.
         loss: `loss(y) -> (value, dy)` put on the layer's output. None takes a random weighted sum, which
@@ -276,7 +276,9 @@ def _layer_problem(
     layer: Any, x: Any, state: Any, lengths: Any, loss: Any, training: bool, rng: np.random.Generator
 ) -> _Problem:
     """The loss of a layer as a function of its parameters, input and initial state."""
-    x = np.array(x, dtype=float)
+    # Classes (T, B) are no point to differentiate at: they stay what they are.
+    classes = np.ndim(x) == 2 and hasattr(layer, "is_sequence") and layer.is_sequence(np.asarray(x))
+    x = np.array(x) if classes else np.array(x, dtype=float)
     lengths = None if lengths is None else np.array(lengths)
     if getattr(layer, "dtype", None) == np.float32:
         layer = layer.astype(float)
@@ -312,7 +314,8 @@ def _layer_problem(
     before = {name: array.copy() for name, array in inputs.items()}
 
     y, final, cache = forward(layer, x, state)
-    forward(layer, 2 * x, state)  # a cache that is a value does not mind a second forward before its backward
+    # A cache that is a value does not mind a second forward before its backward.
+    forward(layer, x[::-1] if classes else 2 * x, state)
     weights = rng.standard_normal(y.shape)
     dfinal = _map(lambda s: rng.standard_normal(np.shape(s)), final)
     loss_of = loss or (lambda y: ((weights * y).sum(), weights.copy()))
@@ -324,7 +327,7 @@ def _layer_problem(
         changed = [
             name for name, array in inputs.items() if not np.array_equal(array, before[name], equal_nan=True)
         ]
-        dx, once = np.array(dx), {name: np.array(grad) for name, (_, grad) in _params(layer)}
+        dx, once = np.array(dx, dtype=float), {name: np.array(grad) for name, (_, grad) in _params(layer)}
         breaches = [
             f"backward replaced grads[{name!r}]: it has to add into it."
             for name, (_, grad) in _params(layer)
@@ -336,10 +339,10 @@ def _layer_problem(
         restore()
         raise
 
-    gradient = {"x": dx} | dict(_arrays(dstate, "state")) | once
+    gradient = ({} if classes else {"x": dx}) | dict(_arrays(dstate, "state")) | once
     gradient = {name: np.array(array) for name, array in gradient.items()}
     restore()
-    point = {name: before[name] for name in ("x", *dict(_arrays(state, "state")), *params)}
+    point = {name: before[name] for name in gradient}
     for name, array in point.items():
         if np.shape(gradient[name]) != array.shape:
             raise ValueError(f"expected d{name} of shape {array.shape}, got {np.shape(gradient[name])}")
@@ -350,7 +353,7 @@ def _layer_problem(
         for name, (param, _) in _params(network):
             param[...] = point[name]
         members = iter([point[name] for name, _ in _arrays(state, "state")])
-        y, final, _ = forward(network, point["x"], _map(lambda _: next(members), state))
+        y, final, _ = forward(network, point.get("x", x), _map(lambda _: next(members), state))
         total = loss_of(y)[0]
         for (_, last), (_, weight) in zip(_arrays(final, ""), _arrays(dfinal, ""), strict=True):
             total = total + (last * weight).sum()
@@ -363,7 +366,7 @@ def _second_backward(
     layer: Any, dy: np.ndarray, cache: Any, dfinal: Any, dx: np.ndarray, once: dict[str, np.ndarray]
 ) -> list[str]:
     """What a second backward of the same cache shows: it has to give the same and to add it once more."""
-    again = np.array(layer.backward(dy, cache, dfinal)[0])
+    again = np.array(layer.backward(dy, cache, dfinal)[0], dtype=float)  # None, for classes, becomes NaN
     if not np.array_equal(again, dx, equal_nan=True):
         return ["A second backward of the same cache gives another dx: backward writes into its cache."]
     for name, (_, grad) in _params(layer):

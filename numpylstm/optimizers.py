@@ -201,7 +201,8 @@ class Optimizer:
             raise ValueError(f"expected grad like theta, {kind}, got {_kind(grad)}")
         if self.kind not in (None, kind):
             raise ValueError(f"expected theta as in the first step, {self.kind}, got {kind}")
-        _largest(grad)
+        if not math.isfinite(grad.dot(grad)):  # one pass; entries that are large but finite come through
+            _largest(grad)
         lr, self.kind = self.current_lr, kind
         if self._scratch.size != min(PIECE, theta.size):
             self._scratch = np.empty(min(PIECE, theta.size), theta.dtype)

@@ -2,10 +2,10 @@
 
     history = fit(net, (x, target), (x_dev, target_dev), loss=losses.mse, optimizer=Adam(1e-3), epochs=10)
 
-Sequences are `(T, B, D)` and a minibatch is a choice of the B; for an MLP the data are `(B, D)`. A long
-recording is laid out as B lanes side by side and run through in pieces (`truncation=`), the state carried
-from piece to piece and the gradient cut between them: truncated backpropagation through time (Williams &
-Peng 1990).
+Sequences are `(T, B, D)`, or classes `(T, B)`, and a minibatch is a choice of the B; for an MLP the data are
+`(B, D)`. A long recording is laid out as B lanes side by side and run through in pieces (`truncation=`), the
+state carried from piece to piece and the gradient cut between them: truncated backpropagation through time
+(Williams & Peng 1990).
 """
 
 import os
@@ -161,14 +161,16 @@ def fit(
         if count is not None and count < 1:
             raise ValueError(f"expected {name} of at least 1, got {count}")
     if not callable(train):
-        train = check_data(train, truncation, warmup)
+        train = check_data(net, train, truncation, warmup)
     if validation is not None:
-        validation = check_data(validation, None, warmup)
+        validation = check_data(net, validation, None, warmup)
     _check_parts(loss, optimizer, patience, validation)
     run = _Run(net, optimizer, np.random.default_rng(seed), patience)
     _open_checkpoint(run, checkpoint, resume)
     started = time.perf_counter() - (run.history.seconds[-1] if run.history.seconds else 0)
-    bar = _Bar(progress, _count_updates(train, batch_size, truncation, warmup), epochs, run.history.updates)
+    bar = _Bar(
+        progress, _count_updates(net, train, batch_size, truncation, warmup), epochs, run.history.updates
+    )
     with bar, np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged by the loss instead
         for epoch in range(len(run.history.train_loss), epochs):
             if run.history.stopped is not None:
@@ -176,7 +178,9 @@ def fit(
             values: list[float] = []
             validation_loss = None
             try:
-                for batch in train(run.rng) if callable(train) else minibatches(train, batch_size, run.rng):
+                for batch in (
+                    train(run.rng) if callable(train) else minibatches(net, train, batch_size, run.rng)
+                ):
                     for value in _run_batch(run, batch, loss, truncation, warmup, on_update):
                         values.append(value)
                         bar.advance(value)
@@ -324,7 +328,7 @@ def _run_batch(
     run: _Run, batch: Batch, loss: Loss, truncation: int | None, warmup: int, on_update: Any
 ) -> Iterator[float]:
     """The updates of one batch: one, or one for each piece of its sequences."""
-    x, target, lengths = check_data(batch, truncation, warmup)
+    x, target, lengths = check_data(run.net, batch, truncation, warmup)
     state, start = None, 0
     if truncation is not None and warmup:
         head = None if lengths is None else np.clip(lengths, 0, warmup)
@@ -355,20 +359,21 @@ def _run_batch(
 
 
 def check_data(
-    data: Any, truncation: int | None, warmup: int
+    net: Layer, data: Any, truncation: int | None, warmup: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """x, target and lengths or None as arrays; one sentence refuses what does not belong together."""
     if not isinstance(data, tuple) or len(data) not in (2, 3):
         raise ValueError(f"expected (x, target) or (x, target, lengths), got {type(data).__name__}")
     x, target = np.asarray(data[0]), np.asarray(data[1])
     if x.ndim not in (2, 3):
-        raise ValueError(f"expected x of shape (T, B, D) or (B, D), got {x.shape}")
-    axes = 2 if x.ndim == 3 else 1
+        raise ValueError(f"expected x of shape (T, B, D), (B, D) or classes (T, B), got {x.shape}")
+    sequence = net.is_sequence(x)
+    axes = 2 if sequence else 1
     if target.shape[:axes] != x.shape[:axes]:
         raise ValueError(f"expected target of shape {x.shape[:axes]} + (...), got {target.shape}")
     if 0 in x.shape:
         raise ValueError(f"expected data with something in it, got x of shape {x.shape}")
-    if (truncation or warmup) and x.ndim != 3:
+    if (truncation or warmup) and not sequence:
         raise ValueError(f"truncation and warmup need sequences (T, B, D), got x of shape {x.shape}")
     if warmup and not 0 < warmup < len(x):
         raise ValueError(f"expected a warmup from 0 to less than the {len(x)} steps, got {warmup}")
@@ -376,10 +381,10 @@ def check_data(
     return x, target, lengths
 
 
-def minibatches(data: Batch, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+def minibatches(net: Layer, data: Batch, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
     """(x, target, lengths or None) in shuffled minibatches; the last one may be smaller."""
     x, target, lengths = data
-    axis = 1 if x.ndim == 3 else 0
+    axis = 1 if net.is_sequence(x) else 0
     order = rng.permutation(x.shape[axis])
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
@@ -387,12 +392,14 @@ def minibatches(data: Batch, batch_size: int, rng: np.random.Generator) -> Itera
         yield *parts, None if lengths is None else lengths[chosen]
 
 
-def _count_updates(train: Any, batch_size: int, truncation: int | None, warmup: int) -> int | None:
+def _count_updates(
+    net: Layer, train: Any, batch_size: int, truncation: int | None, warmup: int
+) -> int | None:
     """Updates in an epoch, None where that cannot be known beforehand."""
     if callable(train):
         return len(train) if hasattr(train, "__len__") else None
     x = train[0]
-    batches = -(-x.shape[1 if x.ndim == 3 else 0] // batch_size)
+    batches = -(-x.shape[1 if net.is_sequence(x) else 0] // batch_size)
     return batches * (1 if truncation is None else -(-(len(x) - warmup) // truncation))
 
 

@@ -963,3 +963,19 @@ def test_a_check_of_nothing_is_refused(options):
 def test_a_class_in_place_of_a_layer_is_told_so():
     with pytest.raises(ValueError, match="got the class LSTM"):
         gradcheck(LSTM, sequence())
+
+
+def test_classes_are_no_point_to_differentiate_at_but_all_else_is_checked():
+    classes = np.random.default_rng(0).integers(0, 4, (6, 3))
+    net = Sequential(LSTM(4, 3), Dense(3, 2), seed=0)
+    report = gradcheck(net, classes, lengths=[6, 2, 0])
+    assert report.passed, report
+    assert set(report.errors) == {"state.0.h", "state.0.c", "0.W_x", "0.W_h", "0.b", "1.W", "1.b"}
+
+    class Wrong(LSTM):
+        def backward(self, *args):
+            result = super().backward(*args)
+            self.grads["W_x"][:, 1] *= 2
+            return result
+
+    assert gradcheck(Wrong(4, 3, seed=0), classes).wrong == ["W_x"]

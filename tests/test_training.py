@@ -838,3 +838,31 @@ def test_no_gradient_flows_into_a_given_initial_state():
     kept = nl.pack_state(state).copy()
     nl.train_step(net, x, target, loss=mse, optimizer=nl.SGD(0.1), state=state)
     np.testing.assert_array_equal(nl.pack_state(state), kept)
+
+
+# ------------------------------------------------------------------------------------- classes
+
+
+def test_classes_are_sequences_of_examples_side_by_side_and_train_as_one_hot_vectors_do():
+    rng = np.random.default_rng(0)
+    classes, target = rng.integers(0, 5, (12, 7)), rng.integers(0, 3, (12, 7))
+    lengths = rng.integers(1, 13, 7)
+    histories = []
+    for x in (classes, np.eye(5)[classes]):
+        for options in ({"batch_size": 3}, {"truncation": 5, "warmup": 2}):
+            net = nl.Sequential(nl.GRU(5, 4), nl.Dense(4, 3), seed=0)
+            history = nl.fit(
+                net,
+                (x, target, lengths),
+                (x, target),
+                loss=nl.losses.softmax_cross_entropy,
+                optimizer=nl.Adam(1e-2),
+                epochs=2,
+                seed=0,
+                progress=False,
+                **options,
+            )
+            histories.append((history.updates, history.train_loss, history.validation_loss))
+    for of_classes, of_vectors in zip(histories[:2], histories[2:], strict=True):
+        assert of_classes[0] == of_vectors[0]
+        np.testing.assert_allclose(of_classes[1:], of_vectors[1:], rtol=1e-12)

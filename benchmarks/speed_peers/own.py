@@ -5,6 +5,7 @@ the value must not exceed the target, None: none is set.
 """
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -124,9 +125,22 @@ def memory_row(quick: bool) -> list[Row]:
     rows: list[Row] = [(f"training step of {work.T:,} steps: memory above the data", peak, "MB", 64)]
     if before is not None and most is not None:
         rows.append(("the same: resident memory", most - before, "MB", None))
-    # TODO: what a step without stored history costs in time, against one with it, belongs here. It needs the
-    # layer's option for it, which does not exist yet; until then nothing is reported.
-    return rows
+    return [*rows, redone_blocks(quick)]
+
+
+def redone_blocks(quick: bool) -> Row:
+    """Percent more time of that step where blocks are redone, against one that keeps its whole history."""
+    work = WORKLOADS["W4"]._replace(T=44_100)
+    work = small(work) if quick else work
+    x, target = ours.inputs(work)
+    times: dict[float, list[float]] = {0: [], math.inf: []}
+    for _ in range(3):
+        for limit, seconds in times.items():
+            net = ours.network(work)
+            net.history_limit = limit
+            seconds += run(lambda net=net: ours.gradients(net, work, x, target), 0)
+    extra = lower_quartile(times[0]) / lower_quartile(times[math.inf]) - 1
+    return (f"training step of {work.T:,} steps: redone blocks, more time", 100 * extra, "%", 12)
 
 
 def main(what: str, rounds: int, threads: int, quick: bool) -> list[Row]:

@@ -201,7 +201,7 @@ class Layer:
             y: (T, B, H), or (B, H).
         """
         x = np.asarray(x)
-        axis = 1 if self._is_sequence(x) else 0
+        axis = 1 if self.is_sequence(x) else 0
         batch = x.shape[axis] if x.ndim else 0
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
@@ -224,7 +224,7 @@ class Layer:
         return np.concatenate(pieces, axis=axis)
 
     def _predict_batch(self, x: np.ndarray, state: Any, lengths: np.ndarray | None) -> np.ndarray:
-        if not self._is_sequence(x):
+        if not self.is_sequence(x):
             return self.forward(x, state, lengths)[0]
         x = x.swapaxes(1, 2) if x.ndim == 3 else x
         runner = self._runner(x, state)
@@ -240,8 +240,8 @@ class Layer:
             y[start : start + steps] = piece
         return y.swapaxes(1, 2)
 
-    def _is_sequence(self, x: np.ndarray) -> bool:
-        """Whether the first axis of x is time: x is (T, B, D), or classes (T, B) for a recurrent layer."""
+    def is_sequence(self, x: np.ndarray) -> bool:
+        """Whether the first axis of x is time: (T, B, D), or classes (T, B) for a recurrent layer."""
         return x.ndim == 3
 
     def _kept_per_step(self) -> int:

@@ -39,8 +39,8 @@ class Container(Layer):
     def initial_state(self, batch: int) -> tuple[Any, ...]:
         return tuple(layer.initial_state(batch) for layer in self.layers)
 
-    def _is_sequence(self, x: np.ndarray) -> bool:
-        return self.layers[0]._is_sequence(x)
+    def is_sequence(self, x: np.ndarray) -> bool:
+        return self.layers[0].is_sequence(x)
 
     def _kept_per_step(self) -> int:
         return sum(layer._kept_per_step() for layer in self.layers)
@@ -138,7 +138,7 @@ class Sequential(Container):
     ) -> tuple[np.ndarray, tuple[Any, ...], Any]:
         """x -> y of the last layer, the states of all layers, and their caches."""
         x = check_array("x", x)
-        step_bytes = self._kept_per_step() * x.shape[1] * self.dtype.itemsize if self._is_sequence(x) else 0
+        step_bytes = self._kept_per_step() * x.shape[1] * self.dtype.itemsize if self.is_sequence(x) else 0
         if step_bytes * len(x) > self.history_limit and self.causal and not (training and self._draws()):
             return self._forward_in_blocks(x, state, lengths, training, block_of(step_bytes))
         outputs, states, caches = self._run_stack(x, state, lengths, training, rng)
@@ -199,8 +199,8 @@ def lengths_within(lengths: np.ndarray | None, part: slice) -> np.ndarray | None
 
 
 def block_of(step_bytes: int) -> int:
-    """How many steps to redo at once: their history should fit a usual third-level cache."""
-    return int(np.clip((1 << 23) // step_bytes, 16, 128))
+    """How many steps to redo at once: their history should stay near, and blocks not be many."""
+    return int(np.clip((1 << 21) // step_bytes, 16, 128))
 
 
 class StackRunner:

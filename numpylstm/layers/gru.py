@@ -201,7 +201,11 @@ class GRU(RecurrentLayer):
         def make(steps: int) -> tuple[Any, ...]:
             da, scratch = np.empty((steps, 4 * H, B), dtype), np.empty((2, H, B), dtype)
             n, r, z, q = (da[:, k * H : (k + 1) * H] for k in range(4))
-            return da, scratch, list(zip(n, r, z, q, da[:, H : 3 * H], da[:, H:], strict=True))[::-1]
+            return (
+                da,
+                scratch,
+                list(zip(n, r, z, q, da[:, : 3 * H], da[:, H : 3 * H], da[:, H:], strict=True))[::-1],
+            )
 
         # A block of steps at a time, so that what a step needs is still in the cache from the step before.
         for part in blocks_backwards(T, self._steps_at_once(B, dtype)):
@@ -226,16 +230,16 @@ class GRU(RecurrentLayer):
             )  # r (1 - r) q_n, or r (1 - r) h
 
             falling = (dy[part][::-1], r[::-1], z[::-1], stops[part][::-1])
-            for (n_t, r_t, z_t, q_t, rz_t, rzq_t), dy_t, gate_r, gate_z, stop in zip(
+            for (n_t, r_t, z_t, q_t, nrz_t, rz_t, rzq_t), dy_t, gate_r, gate_z, stop in zip(
                 walk, *falling, strict=True
             ):
                 np.add(dh, dy_t, dh)
-                held = None if stop is None else dh[:, stop]
+                held = None if stop is None else dh.copy()
                 np.multiply(n_t, dh, n_t)
                 np.multiply(z_t, dh, z_t)
                 np.multiply(dh, gate_z, dh)
                 if stop is not None:
-                    n_t[:, stop] = z_t[:, stop] = r_t[:, stop] = 0
+                    np.copyto(nrz_t, 0, where=stop)
                 if self.reset_after:
                     np.multiply(r_t, n_t, r_t)
                     np.multiply(n_t, gate_r, q_t)
@@ -250,7 +254,7 @@ class GRU(RecurrentLayer):
                     np.multiply(from_h, mask, from_h)
                 np.add(dh, from_h, dh)
                 if held is not None:
-                    dh[:, stop] = held
+                    np.copyto(dh, held, where=stop)
 
             by_x = Gradient(da[:, : 3 * H], self._buffers)
             by_h = Gradient(da[:, H:] if self.reset_after else da[:, H : 3 * H], self._buffers)

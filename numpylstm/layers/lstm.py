@@ -259,7 +259,7 @@ class LSTM(RecurrentLayer):
             falling = (dy[part][::-1], v[part, 2 * H : 3 * H][::-1], stops[part][::-1])
             for (da_t, da_o, da_ifg, dc_t), dy_t, f, stop in zip(steps, *falling, strict=True):
                 np.add(dh, dy_t, dh)
-                held = None if stop is None else (dh[:, stop], dc[:, stop])
+                held = None if stop is None else (dh.copy(), dc.copy())
                 np.multiply(da_o, dh, da_o)
                 np.multiply(dc_t, dh, dc_t)
                 np.add(dc, dc_t, dc)
@@ -270,12 +270,13 @@ class LSTM(RecurrentLayer):
                 if p is not None:
                     dc += p[0] * da_ifg[0] + p[1] * da_ifg[1]
                 if stop is not None:
-                    da_t[:, stop] = 0
+                    np.copyto(da_t, 0, where=stop)
                 W_h_T.dot(da_t, dh)
                 if mask is not None:
                     dh *= mask
                 if held is not None:
-                    dh[:, stop], dc[:, stop] = held
+                    np.copyto(dh, held[0], where=stop)
+                    np.copyto(dc, held[1], where=stop)
 
             gradient = Gradient(da, self._buffers)
             dW = gradient.by_weights(seen[part])

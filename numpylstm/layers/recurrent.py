@@ -31,7 +31,7 @@ CACHE = 1 << 21
 """Bytes that a block of steps on the way back may touch."""
 
 Padding = list[np.ndarray | None]
-"""For each step the indices of the sequences that have ended, None where none has."""
+"""For each step (B,) booleans: which sequences have ended; None where none has."""
 
 
 class RecurrentLayer(Layer):
@@ -104,7 +104,7 @@ class RecurrentLayer(Layer):
 
     def _check_x(self, x: Any) -> np.ndarray:
         x = check_array("x", x)
-        if not self._is_sequence(x) or (x.ndim == 3 and x.shape[2] != self.input_size):
+        if not self.is_sequence(x) or (x.ndim == 3 and x.shape[2] != self.input_size):
             raise ValueError(f"expected x of shape (T, B, {self.input_size}), got {x.shape}")
         return x
 
@@ -141,7 +141,7 @@ class RecurrentLayer(Layer):
     def _draws(self) -> bool:
         return self.recurrent_dropout > 0
 
-    def _is_sequence(self, x: np.ndarray) -> bool:
+    def is_sequence(self, x: np.ndarray) -> bool:
         return x.ndim == 3 or (x.ndim == 2 and x.dtype.kind in "iu")
 
     def _runner(self, x: np.ndarray, state: Any) -> "CellRunner":
@@ -157,10 +157,10 @@ class RecurrentLayer(Layer):
             if stop is None:
                 self._step(weights, step, from_x, mask)
                 continue
-            held = [before[:, stop] for before, _ in step[0]]
+            held = [before.copy() for before, _ in step[0]]
             self._step(weights, step, from_x, mask)
             for (_, after), state in zip(step[0], held, strict=True):
-                after[:, stop] = state
+                np.copyto(after, state, where=stop)
 
     def _keep(self, x: np.ndarray) -> np.ndarray:
         """A copy for the cache: the caller may use the memory of x again before backward."""
@@ -258,10 +258,10 @@ class CellRunner:
 
 
 def ended(lengths: np.ndarray | None, steps: int) -> Padding:
-    """For each step the indices of the sequences that have already ended, None where all go on."""
+    """For each step which sequences have already ended, None where all go on."""
     if lengths is None:
         return [None] * steps
-    return [np.flatnonzero(t >= lengths) if t >= lengths.min(initial=steps) else None for t in range(steps)]
+    return [t >= lengths if t >= lengths.min(initial=steps) else None for t in range(steps)]
 
 
 def blocks_backwards(steps: int, size: int) -> list[slice]:

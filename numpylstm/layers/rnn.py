@@ -157,15 +157,15 @@ class RNN(RecurrentLayer):
             np.copyto(da, activation_backward(h[1:][part], np.ones(1, dtype)))
             for da_t, dy_t, stop in zip(da[::-1], dy[part][::-1], stops[part][::-1], strict=True):
                 np.add(dh, dy_t, dh)
-                held = None if stop is None else dh[:, stop]
+                held = None if stop is None else dh.copy()
                 np.multiply(da_t, dh, da_t)
                 if stop is not None:
-                    da_t[:, stop] = 0
+                    np.copyto(da_t, 0, where=stop)
                 W_h_T.dot(da_t, dh)
                 if mask is not None:
                     dh *= mask
                 if held is not None:
-                    dh[:, stop] = held
+                    np.copyto(dh, held, where=stop)
 
             gradient = Gradient(da, self._buffers)
             input.products_backward(gradient, part, W_x, self.grads["W_x"], dx)

@@ -1,0 +1,159 @@
+"""Sequential without a history: blocks that the backward pass goes through again."""
+
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import Case, cases, layers, seeds
+
+import numpylstm as nl
+from numpylstm import GRU, LSTM, RNN, Bidirectional, Dense, Dropout, GaussianNoise, Residual, Sequential
+from numpylstm.layers import containers
+from numpylstm.layers.containers import BlocksCache
+from numpylstm.layers.state import map_state, state_arrays
+
+
+def everything(net, case: Case, limit: float) -> dict[str, np.ndarray]:
+    """All that a forward and a backward pass give, by name."""
+    net.history_limit = limit
+    net.zero_grads()
+    y, state, cache = net.forward(case.x, case.state, case.lengths, training=True)
+    assert isinstance(cache, BlocksCache) == (limit == 0)
+    dx, dstate = net.backward(case.dy, cache, case.dstate)
+    return {"y": y, "dx": dx, "grad": net.grad.copy()} | dict(
+        [*state_arrays(state, "state"), *state_arrays(dstate, "dstate")]
+    )
+
+
+def long_case(net, D: int, O: int, seed: int = 0, T: int = 75, B: int = 4, ragged: bool = True) -> Case:
+    rng = np.random.default_rng(seed)
+    random = lambda a: rng.standard_normal(a.shape)  # noqa: E731
+    zero = net.initial_state(B)
+    lengths = np.array([T, 0, 17, T - 3]) if ragged else None
+    x, dy = rng.standard_normal((T, B, D)), rng.standard_normal((T, B, O))
+    return Case(net, x, map_state(random, zero), lengths, dy, map_state(random, zero), seed)
+
+
+NETS = {
+    "lstm": lambda: Sequential(LSTM(3, 4, peepholes=True), Dense(4, 2, activation="tanh"), seed=0),
+    "gru": lambda: Sequential(GRU(3, 4), GRU(4, 3, reset_after=False), Dense(3, 2), seed=0),
+    "rnn": lambda: Sequential(RNN(3, 4), RNN(4, 2, activation="relu"), seed=0),
+    "residual": lambda: Sequential(Residual(Sequential(LSTM(3, 4), Dense(4, 3))), GRU(3, 2), seed=0),
+}
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_redone_blocks_give_what_a_kept_history_gives(make, ragged, monkeypatch):
+    monkeypatch.setattr(containers, "block_of", lambda step_bytes: 16)  # 75 steps: four blocks and a rest
+    net = make()
+    case = long_case(net, 3, 2, ragged=ragged)
+    kept, redone = everything(net, case, math.inf), everything(net, case, 0)
+    assert kept.keys() == redone.keys()
+    for name in kept:
+        np.testing.assert_allclose(redone[name], kept[name], rtol=1e-12, atol=1e-13, err_msg=name)
+
+
+def test_redone_blocks_take_classes(monkeypatch):
+    monkeypatch.setattr(containers, "block_of", lambda step_bytes: 7)
+    net = Sequential(LSTM(5, 4), Dense(4, 2), seed=0)
+    case = long_case(net, 5, 2)
+    classes = np.random.default_rng(1).integers(0, 5, case.x.shape[:2])
+    case = case._replace(x=classes)
+    kept, redone = everything(net, case, math.inf), everything(net, case, 0)
+    assert kept.pop("dx") is None and redone.pop("dx") is None
+    for name in kept:
+        np.testing.assert_allclose(redone[name], kept[name], rtol=1e-12, atol=1e-13, err_msg=name)
+
+
+@settings(max_examples=40)
+@given(cases(lambda D: layers(D, causal=True)), st.integers(1, 5), seeds)
+def test_any_causal_network_may_be_redone_in_blocks_of_any_size(case, steps, seed):
+    net = Sequential(case.net.copy())
+    case = case._replace(net=net, state=(case.state,), dstate=(case.dstate,))
+    if net._draws() or len(case.x) == 0 or not case.x.shape[1]:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(containers, "block_of", lambda step_bytes: steps)
+        net.history_limit = math.inf
+        kept = everything(net, case, math.inf)
+        if net._kept_per_step() == 0:
+            return  # nothing is kept that could be saved
+        redone = everything(net, case, 0)
+    for name in kept:
+        np.testing.assert_allclose(redone[name], kept[name], rtol=1e-11, atol=1e-12, err_msg=name)
+
+
+def test_the_complex_step_goes_through_redone_blocks(monkeypatch):
+    monkeypatch.setattr(containers, "block_of", lambda step_bytes: 2)
+    net = Sequential(LSTM(2, 3), Dense(3, 1), seed=0)
+    net.history_limit = 0
+    report = nl.gradcheck(net, np.random.default_rng(0).standard_normal((5, 3, 2)), lengths=[5, 2, 3])
+    assert report.passed, report
+
+
+def test_the_library_redoes_blocks_where_the_history_would_be_larger_than_the_limit():
+    net = Sequential(LSTM(1, 8), Dense(8, 1), dtype=np.float32, seed=0)
+    x = np.zeros((100, 4, 1), np.float32)
+    history = net._kept_per_step() * x[:, :, 0].size * 4
+    for limit, kind in [(history - 1, BlocksCache), (history, list), (Sequential.history_limit, list)]:
+        net.history_limit = limit
+        assert isinstance(net.forward(x)[2], kind)
+
+
+@pytest.mark.parametrize("noisy", [Dropout(0.5), GaussianNoise(0.1), LSTM(3, 3, recurrent_dropout=0.5)])
+def test_what_is_drawn_is_drawn_once(noisy):
+    net = Sequential(LSTM(3, 3), noisy.copy(), Dense(3, 1), seed=0)
+    net.history_limit = 0
+    x = np.ones((20, 2, 3))
+    assert isinstance(net.forward(x, training=True)[2], list)
+    assert isinstance(net.forward(x)[2], BlocksCache)  # without training nothing is drawn
+
+
+def test_a_network_that_needs_the_last_step_first_keeps_its_history():
+    net = Sequential(Bidirectional(LSTM(3, 2), LSTM(3, 2)), seed=0)
+    net.history_limit = 0
+    assert isinstance(net.forward(np.ones((20, 2, 3)))[2], list)
+
+
+def test_the_caller_may_use_the_memory_of_x_again_before_a_backward_in_blocks():
+    net = NETS["lstm"]()
+    case = long_case(net, 3, 2)
+    expected = everything(net, case, 0)["grad"]
+    net.zero_grads()
+    x = case.x.copy()
+    _, _, cache = net.forward(x, case.state, case.lengths)
+    x[...] = np.nan
+    net.backward(case.dy, cache, case.dstate)
+    np.testing.assert_array_equal(net.grad, expected)
+
+
+def test_a_dy_that_does_not_fit_is_refused_before_anything_is_added():
+    net = NETS["lstm"]()
+    net.history_limit = 0
+    _, _, cache = net.forward(np.ones((40, 2, 3)))
+    with pytest.raises(ValueError, match=r"expected dy of shape \(40, 2, 2\), got \(39, 2, 2\)"):
+        net.backward(np.ones((39, 2, 2)), cache)
+    assert not net.grad.any()
+
+
+def test_without_a_history_a_long_training_step_takes_little_memory():
+    T, B = 6000, 10
+    x = np.random.default_rng(0).standard_normal((T, B, 1)).astype(np.float32)
+
+    def peak(limit: float) -> int:
+        net = Sequential(LSTM(1, 32), Dense(32, 1), dtype=np.float32, seed=0)
+        net.history_limit = limit
+        tracemalloc.start()
+        try:
+            y, _, cache = net.forward(x, training=True)
+            net.backward(nl.losses.mse(y, x)[1], cache)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    history = 10 * 32 * 4 * T * B
+    assert peak(math.inf) > history > 6 * peak(0)
