@@ -51,8 +51,8 @@ def set_threads(count: int | None) -> bool:
         ValueError: fewer than one, or more than there are processors.
     """
     most = os.cpu_count() or 1
-    if count is not None and not 1 <= count <= most:
-        raise ValueError(f"expected 1 to {most} threads, as many as there are processors, got {count}")
+    if count is not None and (type(count) is not int or not 1 <= count <= most):
+        raise ValueError(f"expected 1 to {most} threads, as many as there are processors, got {count!r}")
     functions = _openblas()
     if functions is None:
         return False
@@ -93,7 +93,7 @@ class threads_for:
         if self.one:
             with self._lock:
                 threads_for._inside -= 1
-                if threads_for._inside == 0:
+                if threads_for._inside == 0 and not threads_for.chosen:
                     self._set(threads_for._before)
 
     @staticmethod

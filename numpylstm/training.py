@@ -377,7 +377,7 @@ def check_data(
         raise ValueError(f"truncation and warmup need sequences (T, B, D), got x of shape {x.shape}")
     if warmup and not 0 < warmup < len(x):
         raise ValueError(f"expected a warmup from 0 to less than the {len(x)} steps, got {warmup}")
-    lengths = None if len(data) == 2 or data[2] is None else check_lengths(data[2], x)
+    lengths = None if len(data) == 2 or data[2] is None else check_lengths(data[2], x, classes=sequence)
     return x, target, lengths
 
 

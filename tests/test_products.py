@@ -106,7 +106,7 @@ def test_no_steps_and_no_sequences_of_classes_are_allowed(cell, T, B):
 STACKS = {name: lambda cell=cell: Sequential(cell(7, 5), Dense(5, 7)) for name, cell in CELLS.items()}
 STACKS["two_levels"] = lambda: Sequential(LSTM(7, 3), GRU(3, 4), Dense(4, 7, activation="tanh"), seed=0)
 STACKS["concat_hidden"] = lambda: Sequential(ConcatHidden(LSTM(7, 3), GRU(3, 2)), Dense(5, 7), seed=0)
-every_stack = pytest.mark.parametrize("make", [STACKS[name] for name in STACKS if "concat" not in name])
+every_stack = pytest.mark.parametrize("make", STACKS.values(), ids=STACKS)
 
 
 @every_stack
@@ -136,10 +136,22 @@ def test_gradients_of_classes_are_those_of_the_complex_step(make, ragged):
     assert_close({name: got[name] for name in named}, named)
 
 
-@pytest.mark.xfail(strict=True, reason="gradcheck turns x to floats", raises=ValueError)
-def test_gradcheck_takes_classes():
-    net = Sequential(LSTM(7, 5, seed=0), Dense(5, 7))
-    nl.gradcheck(net, np.array([[1, 2], [3, 6]])).check()
+@pytest.mark.parametrize("name", ["lstm", "gru_before", "rnn", "concat_hidden"])
+@pytest.mark.parametrize("method", ["complex", "directional", "central"])
+def test_gradcheck_takes_classes(name, method):
+    classes = np.array([[1, 2], [3, 6], [0, 5]])
+    report = nl.gradcheck(STACKS[name](), classes, lengths=[3, 2], method=method).check()
+    assert "x" not in report.errors and "W_h" in str(report)
+
+
+def test_gradcheck_does_not_mind_impossible_classes_in_the_padding():
+    classes = np.array([[1, 2], [3, 6], [0, 99]])
+    nl.gradcheck(LSTM(7, 5, seed=0), classes, lengths=[3, 2]).check()
+
+
+def test_gradcheck_finds_a_wrong_gradient_of_classes(monkeypatch):
+    monkeypatch.setattr(Input, "products_backward", lambda *_: None)
+    assert nl.gradcheck(LSTM(7, 5, seed=0), np.array([[1, 2], [3, 6]])).wrong == ["W_x"]
 
 
 @every_cell
@@ -195,7 +207,9 @@ def test_the_input_may_be_overwritten_before_backward(cell, size, kind):
 
 @st.composite
 def shapes(draw):
-    return tuple(draw(st.integers(low, high)) for low, high in ((0, 6), (1, 6), (1, 20), (0, 12)))  # T, A, S, B
+    return tuple(
+        draw(st.integers(low, high)) for low, high in ((0, 6), (1, 6), (1, 20), (0, 12))
+    )  # T, A, S, B
 
 
 dtypes = st.sampled_from([np.float64, np.float32, np.complex128])
@@ -245,7 +259,9 @@ def test_gradients_by_weights_input_and_bias_are_sums_over_the_steps(large, shap
         plain_W += da[t].astype(complex) @ s[t].T
         plain_b += da[t].sum(axis=1)
         plain_x[t + 1] = W.T.astype(complex) @ da[t]
-    assert_close({"dW": dW, "db": db, "dx": dx}, {"dW": plain_W, "db": plain_b, "dx": plain_x}, tolerance(dtype))
+    assert_close(
+        {"dW": dW, "db": db, "dx": dx}, {"dW": plain_W, "db": plain_b, "dx": plain_x}, tolerance(dtype)
+    )
 
 
 @settings(max_examples=100)
@@ -296,7 +312,7 @@ def test_the_way_back_adds_into_the_weights_and_writes_its_own_steps(large, shap
 def test_results_do_not_depend_on_the_size_of_blocks(cell, size, kind):
     net = cell(*size)
     (classes, *rest), one_hot = class_example(net, size[0], T=21, ragged=True)
-    x = classes if kind == "classes" else one_hot + 0.5
+    x = classes.clip(0, size[0] - 1) if kind == "classes" else one_hot + 0.5
     expected = run(net, x, *rest)
     for module, constants in [
         (products, {"COLUMNS": 1}),
@@ -376,7 +392,8 @@ PLAIN_SIZES = [(1, 1), (1, 4), (3, 5), (64, 4), (65, 4), (80, 40), (129, 40), (3
 @pytest.mark.parametrize("B", [1, 9])
 def test_forward_is_the_plain_loop(cell, D, H, B):
     net = cell(D, H)
-    case = fill(net, 11, B, D, seed=1)
+    case = fill(net, 130 if B == 9 else 11, B, D, seed=1)  # 130 x 9 are more than one block of COLUMNS
+    net.theta *= 0.3  # else the wide ones are chaotic, and rounding errors grow without bound
     y, final = PLAIN[type(net)](net, case.x, case.state)
     got, got_final, _ = net.forward(case.x, case.state)
     expected = {"y": np.array(y)} | {str(k): s for k, s in enumerate(final)}

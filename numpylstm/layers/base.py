@@ -206,7 +206,7 @@ class Layer:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
         if lengths is not None:
-            lengths = check_lengths(lengths, x)
+            lengths = check_lengths(lengths, x, classes=self.is_sequence(x))
         if state is not None:
             state = check_state(state, self.initial_state(batch))
         if batch_size is None or batch <= batch_size:
@@ -272,15 +272,19 @@ class StatelessLayer(Layer):
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """x in the layer's precision, 0 at padded steps, and the mask (T, B, 1) of real steps."""
         check_state(state, ())
-        x = check_array("x", x)
-        expected = f"(T, B, {size or 'D'}) or (B, {size or 'D'})"
-        if x.ndim not in (2, 3) or (size is not None and x.shape[-1] != size):
-            raise ValueError(f"expected x of shape {expected}, got {x.shape}")
+        x = self._check_x(x, size)
         real = None
         if lengths is not None:
             real = real_steps(check_lengths(lengths, x), len(x))[:, :, None]
             x = mask_steps(x, real)  # before the cast: padding may hold anything, and a cast could overflow
         return x.astype(compute_dtype(self.dtype, x), copy=False), real
+
+    def _check_x(self, x: Any, size: int | None) -> np.ndarray:
+        x = check_array("x", x)
+        if x.ndim not in (2, 3) or (size is not None and x.shape[-1] != size):
+            expected = f"(T, B, {size or 'D'}) or (B, {size or 'D'})"
+            raise ValueError(f"expected x of shape {expected}, got {x.shape}")
+        return x
 
     def _check_dy(self, dy: np.ndarray, shape: tuple[int, ...], real: np.ndarray | None) -> np.ndarray:
         dy = check_array("dy", dy)

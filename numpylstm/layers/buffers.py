@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-KEPT_SETS, KEPT_BYTES = 16, 1 << 28
+KEPT_SETS, KEPT_BYTES = 64, 1 << 28
 """How many sets of arrays a layer keeps at most, and how many bytes in all."""
 
 
@@ -23,14 +23,15 @@ class _Set:
 
     def __init__(self, members: tuple[Any, ...]) -> None:
         self.members = members
-        self.nbytes = sum(array.nbytes for array in self._arrays())
+        self.nbytes = sum(array.nbytes for array in self._arrays() if array.base is None)
         self.unused: list[int] = []
 
     def _arrays(self) -> list[np.ndarray]:
-        return [member for member in self.members if isinstance(member, np.ndarray) and member.base is None]
+        return [member for member in self.members if isinstance(member, np.ndarray)]
 
     def _references(self) -> list[int]:
-        # The tuple counts too: a caller that has not unpacked it yet holds nothing else.
+        # A view that somebody made refers to the array that owns its memory; a view among the members may be
+        # held itself. The tuple counts too: a caller that has not unpacked it yet holds nothing else.
         return [sys.getrefcount(self.members), *(sys.getrefcount(array) for array in self._arrays())]
 
     def settle(self) -> None:
@@ -51,8 +52,8 @@ class Buffers:
     def get(self, key: Hashable, make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         """What `make()` once returned for this key and nobody uses any more, or else what it returns now.
 
-        `make` returns arrays that own their memory, and things made of them. The values in them are whatever
-        was there before.
+        `make` returns arrays and lists of views of them. Only the arrays count as used: what is in a list is
+        for the caller's loop alone. The values are whatever was there before.
         """
         with self._lock:
             for index, (kept_key, kept) in enumerate(self._sets):

@@ -40,13 +40,13 @@ def check_cache(cache: Any, kind: type, layer: Any) -> Any:
     return cache
 
 
-def check_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
-    """Lengths as an integer array (B,), for a sequence x (T, B, D).
+def check_lengths(lengths: Any, x: np.ndarray, classes: bool = False) -> np.ndarray:
+    """Lengths as an integer array (B,), for a sequence x (T, B, D), or (T, B) of classes.
 
     Raises:
         ValueError: x has no time axis, or the lengths are not B whole numbers from 0 to T.
     """
-    if x.ndim != 3 and x.dtype.kind not in "iu":
+    if x.ndim != 3 and not classes:
         raise ValueError(f"lengths need a sequence x of shape (T, B, D), got {x.shape}")
     lengths = np.asarray(lengths)
     steps, batch = x.shape[:2]

@@ -11,7 +11,7 @@ import numpy as np
 
 from .base import Layer
 from .checks import check_array, check_cache, check_lengths, mask_steps, real_steps
-from .state import check_state
+from .state import check_state, map_state
 
 
 class Container(Layer):
@@ -159,8 +159,9 @@ class Sequential(Container):
         self, x: np.ndarray, state: Any, lengths: Any, training: bool, steps: int
     ) -> tuple[np.ndarray, tuple[Any, ...], BlocksCache]:
         """As `forward`; it only needs the state at the start of each block, so it keeps nothing else."""
-        state = check_state(state, self.initial_state(x.shape[1]))
-        lengths = None if lengths is None else check_lengths(lengths, x)
+        # A copy: the caller may use the memory again before backward.
+        state = map_state(np.array, check_state(state, self.initial_state(x.shape[1])))
+        lengths = None if lengths is None else check_lengths(lengths, x, classes=x.ndim == 2)
         cache = BlocksCache(x.copy(), [], steps, lengths, training)
         inner = x.swapaxes(1, 2) if x.ndim == 3 else x
         runner = self._runner(inner, state)
@@ -204,27 +205,32 @@ def block_of(step_bytes: int) -> int:
 
 
 class StackRunner:
-    """Runs layers one after the other, each by its own runner."""
+    """Runs layers one after the other, each by its own runner; gives the last output, or all side by side."""
 
-    def __init__(self, layers: tuple[Layer, ...], states: tuple[Any, ...]) -> None:
-        self.layers, self.states = layers, states
+    def __init__(
+        self, layers: tuple[Layer, ...], states: tuple[Any, ...], side_by_side: bool = False
+    ) -> None:
+        self.layers, self.states, self.side_by_side = layers, states, side_by_side
         self.runners: list[Any] = []  # each made when it sees its first input
 
     @property
     def state(self) -> tuple[Any, ...]:
-        return tuple(runner.state for runner in self.runners)
+        made = tuple(runner.state for runner in self.runners)
+        return made + self.states[len(made) :]
 
     def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
+        outputs = [x]
         for index, layer in enumerate(self.layers):
             if index == len(self.runners):
                 with naming(index, layer):
-                    self.runners.append(layer._runner(x, self.states[index]))
-            x = self.runners[index].run(x, lengths)
-        return x
+                    self.runners.append(layer._runner(outputs[-1], self.states[index]))
+            outputs.append(self.runners[index].run(outputs[-1], lengths))
+        return np.concatenate(outputs[1:], axis=1) if self.side_by_side else outputs[-1]
 
     def step(self, x: np.ndarray) -> np.ndarray:
         """A single step x (D, B) or classes (B,) -> (H, B), which the next step may overwrite."""
-        if len(self.runners) < len(self.layers):
+        if len(self.runners) < len(self.layers) or self.side_by_side:
             return self.run(x[None])[0]
         for runner in self.runners:
             x = runner.step(x)
@@ -271,6 +277,10 @@ class ConcatHidden(Container):
             )
         return dx, tuple(dstates)
 
+    def _runner(self, x: np.ndarray, state: Any) -> StackRunner:
+        outer = x.swapaxes(1, 2) if x.ndim == 3 else x
+        return StackRunner(self.layers, self._check_state(state, outer), side_by_side=True)
+
 
 class Residual(Container):
     """y = x + layer(x): the layer learns only what has to change. Its output is as wide as its input."""
@@ -304,6 +314,35 @@ class Residual(Container):
         dy = check_array("dy", dy)
         dx, dstate = self.layers[0].backward(dy, inner, self._check_state(dstate, dy, "dstate")[0])
         return dx + mask_steps(dy, real).astype(dx.dtype, copy=False), (dstate,)
+
+    def _runner(self, x: np.ndarray, state: Any) -> "ResidualRunner":
+        return ResidualRunner(self.layers[0], x, self._check_state(state, x.swapaxes(1, 2))[0])
+
+
+class ResidualRunner:
+    """Runs a layer by its own runner and adds its input."""
+
+    def __init__(self, layer: Layer, x: np.ndarray, state: Any) -> None:
+        self.runner, self.dtype = layer._runner(x, state), layer.dtype
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        return (self.runner.state,)
+
+    def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """x (T, D, B) -> y (T, D, B)."""
+        y = self.runner.run(x, lengths)
+        if y.shape != x.shape:
+            raise ValueError(
+                "expected a layer whose output is as wide as its input "
+                f"{x.swapaxes(1, 2).shape}, got {y.swapaxes(1, 2).shape}"
+            )
+        real = None if lengths is None else real_steps(lengths, len(x))[:, None, :]
+        return y + mask_steps(x, real).astype(y.dtype, copy=False)
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """A single step x (D, B) -> (D, B)."""
+        return self.run(x[None])[0]
 
 
 class Bidirectional(Container):
@@ -352,15 +391,7 @@ class Bidirectional(Container):
         there, back = self.layers
         y_there, state_there, cache_there = there.forward(x, state[0], lengths, training, rng)
         y_back, state_back, cache_back = back.forward(reverse(x, lengths), state[1], lengths, training, rng)
-        y_back = reverse(y_back, lengths)
-        if self.merge == "concat":
-            y = np.concatenate([y_there, y_back], axis=2)
-        elif y_there.shape != y_back.shape:
-            raise ValueError(
-                f"expected two outputs of one shape to merge, got {y_there.shape}, {y_back.shape}"
-            )
-        else:
-            y = (y_there + y_back) * (0.5 if self.merge == "mean" else 1)
+        y = self._merge(y_there, reverse(y_back, lengths))
         return y, (state_there, state_back), (cache_there, cache_back, y_there.shape[2], y.shape, lengths)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
@@ -378,6 +409,38 @@ class Bidirectional(Container):
         dx_there, dstate_there = there.backward(dy_there, cache_there, dstate[0])
         dx_back, dstate_back = back.backward(reverse(dy_back, lengths), cache_back, dstate[1])
         return dx_there + reverse(dx_back, lengths), (dstate_there, dstate_back)
+
+    def _merge(self, y_there: np.ndarray, y_back: np.ndarray) -> np.ndarray:
+        if self.merge == "concat":
+            return np.concatenate([y_there, y_back], axis=2)
+        if y_there.shape != y_back.shape:
+            raise ValueError(
+                f"expected two outputs of one shape to merge, got {y_there.shape}, {y_back.shape}"
+            )
+        return (y_there + y_back) * (0.5 if self.merge == "mean" else 1)
+
+    def _runner(self, x: np.ndarray, state: Any) -> "BidirectionalRunner":
+        return BidirectionalRunner(self, x, self._check_state(state, x.swapaxes(1, 2)))
+
+
+class BidirectionalRunner:
+    """Runs both directions by their own runners; the sequence has to come whole."""
+
+    def __init__(self, layer: Bidirectional, x: np.ndarray, state: tuple[Any, ...]) -> None:
+        self.merge = layer._merge
+        self.runners = [inner._runner(x, s) for inner, s in zip(layer.layers, state, strict=True)]
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        return tuple(runner.state for runner in self.runners)
+
+    def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """x (T, D, B) -> y (T, H, B)."""
+        there, back = self.runners
+        y_there = there.run(x, lengths).swapaxes(1, 2)
+        backwards = reverse(x.swapaxes(1, 2), lengths).swapaxes(1, 2)
+        y_back = reverse(back.run(backwards, lengths).swapaxes(1, 2), lengths)
+        return self.merge(y_there, y_back).swapaxes(1, 2)
 
 
 def reverse(x: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:

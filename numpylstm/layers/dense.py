@@ -21,6 +21,7 @@ from .containers import Sequential
 from .dropout import Dropout
 from .initialization import check_init, glorot, pytorch_uniform
 from .products import Gradient
+from .state import check_state
 
 
 class DenseCache(NamedTuple):
@@ -116,7 +117,8 @@ class Dense(StatelessLayer):
         return self.input_size + self.output_size
 
     def _runner(self, x: np.ndarray, state: Any) -> "DenseRunner":
-        self._check(x.swapaxes(1, 2), state, None, self.input_size)
+        check_state(state, ())
+        self._check_x(x.swapaxes(1, 2), self.input_size)
         return DenseRunner(self)
 
 
@@ -132,16 +134,15 @@ class DenseRunner:
 
     def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """x (T, D, B) -> y (T, O, B)."""
-        if x.dtype != self.W.dtype:
-            x = x.astype(compute_dtype(self.W.dtype, x))
+        real = None if lengths is None else real_steps(lengths, len(x))[:, None, :]
+        x = mask_steps(x, real)  # before the cast: padding may hold anything
+        x = x.astype(compute_dtype(self.W.dtype, x), copy=False)
         y = np.matmul(self.W, x)
         if self.b is not None:
             y += self.b
         if self.activation is not None:
             y = self.activation(y.swapaxes(1, 2)).swapaxes(1, 2)
-        if lengths is not None:
-            y = mask_steps(y, real_steps(lengths, len(y))[:, None, :])
-        return y
+        return mask_steps(y, real)
 
     def step(self, x: np.ndarray) -> np.ndarray:
         """A single step x (D, B) -> (O, B)."""

@@ -29,7 +29,7 @@ import numpy as np
 from ..threads import threads_for
 from .checks import check_cache
 from .products import Gradient, Input
-from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
+from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
 
 
 class GRUState(NamedTuple):
@@ -182,6 +182,7 @@ class GRU(RecurrentLayer):
         np.multiply(z, scratch, scratch)
         np.add(n, scratch, h_t)
 
+    @on_few_threads
     def backward(self, dy: np.ndarray, cache: GRUCache, dstate: Any = None) -> tuple[Any, GRUState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 

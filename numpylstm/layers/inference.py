@@ -31,7 +31,7 @@ class Runner:
 
 
 class Stream:
-    """Runs a layer over a sequence that comes in blocks, with the weights it has when the stream is made.
+    """Runs a layer over a sequence that comes in blocks. After the layer has been trained, `reset` it.
 
     Attributes:
         state: what the layer remembers between two blocks; may be set.
@@ -44,7 +44,7 @@ class Stream:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past: start from the zero state, with the weights of now."""
+        """Forget the past: start from the zero state, with the layer's weights of now."""
         self.state = self.layer.initial_state(self.batch)
 
     @property
@@ -60,7 +60,7 @@ class Stream:
     def process(self, block: np.ndarray) -> np.ndarray:
         """The next block (n, B, D) or classes (n, B) -> (n, B, H). A plain signal (n,) comes back as (n,)."""
         block = np.asarray(block)
-        kind = (block.dtype, block.shape[1:])
+        kind = (block.dtype, block.ndim, block.shape[1:])
         if kind != self._kind:  # in the first block, and where real numbers turn complex
             self._prepare(block)
             self._kind = kind

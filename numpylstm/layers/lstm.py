@@ -34,7 +34,7 @@ import numpy as np
 from ..threads import threads_for
 from .checks import check_cache
 from .products import Gradient, Input
-from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
+from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
 
 
 class LSTMState(NamedTuple):
@@ -142,8 +142,7 @@ class LSTM(RecurrentLayer):
         return self.input_size + 10 * self.hidden_size
 
     def _joined(self, x: np.ndarray) -> int:
-        narrow = self.input_size <= max(64, 2 * self.hidden_size)
-        return self.input_size if x.ndim == 3 and narrow else 0
+        return self.input_size if x.ndim == 3 and self.input_size <= 64 else 0
 
     def _weights(self, F: int, dtype: np.dtype) -> tuple[Any, ...]:
         """W_x and its bias if the input is projected (b is in the next); [W_x, b, W_h]; the peepholes; 0.5.
@@ -219,6 +218,7 @@ class LSTM(RecurrentLayer):
             o += half
         np.multiply(o, tanh_c, h_t)
 
+    @on_few_threads
     def backward(self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None) -> tuple[Any, LSTMState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 

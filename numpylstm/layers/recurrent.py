@@ -5,7 +5,8 @@ Inside the cells a sequence lies as `(T, features, B)` in C order. Then one step
 contiguous block. Outside, `(T, B, features)` is a transposed view of the same memory.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from itertools import repeat
 from typing import Any
 
@@ -98,7 +99,7 @@ class RecurrentLayer(Layer):
         state = check_state(state, self.initial_state(x.shape[1]))
         dtype = compute_dtype(self.dtype, x, *state)
         if lengths is not None:
-            lengths = check_lengths(lengths, x)
+            lengths = check_lengths(lengths, x, classes=x.ndim == 2)
         x = self._enter_x(x.swapaxes(1, 2) if x.ndim == 3 else x, lengths, dtype)
         return x, [np.ascontiguousarray(s.T, dtype) for s in state], lengths
 
@@ -209,7 +210,7 @@ class CellRunner:
 
     def __init__(self, cell: RecurrentLayer, x: np.ndarray, state: Any) -> None:
         x = cell._check_x(x.swapaxes(1, 2) if x.ndim == 3 else x)
-        x, start, _ = cell._enter(x[:1], state, None)
+        x, start, _ = cell._enter(x[:0], state, None)  # of x only shape and dtype matter yet
         self.cell, self.joined, self.dtype = cell, cell._joined(x), start[0].dtype
         self.weights = cell._weights(self.joined, self.dtype)
         seen, self.states, (self.views,), *_ = cell._memory(
@@ -255,6 +256,18 @@ class CellRunner:
                 np.copyto(self.seen_x, x_t)
             yield self.views
             np.copyto(y_t, self.h[0])
+
+
+def on_few_threads(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs the backward pass of a narrow cell on one thread."""
+
+    @wraps(backward)
+    def inside(self: RecurrentLayer, dy: Any, cache: Any, dstate: Any = None) -> Any:
+        rows = len(self.gates) * self.hidden_size
+        with threads_for(rows * self.hidden_size * np.prod(np.shape(dy)[1:2], dtype=int)):
+            return backward(self, dy, cache, dstate)
+
+    return inside
 
 
 def ended(lengths: np.ndarray | None, steps: int) -> Padding:

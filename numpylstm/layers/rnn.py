@@ -17,7 +17,7 @@ from ..activations import get_activation
 from ..threads import threads_for
 from .checks import check_cache
 from .products import Gradient, Input
-from .recurrent import RecurrentLayer, blocks_backwards, ended, recurrent_sizes
+from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
 
 
 class RNNState(NamedTuple):
@@ -137,6 +137,7 @@ class RNN(RecurrentLayer):
         np.add(a, from_x, a)
         np.copyto(h_t, activation(a))
 
+    @on_few_threads
     def backward(self, dy: np.ndarray, cache: RNNCache, dstate: Any = None) -> tuple[Any, RNNState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 
