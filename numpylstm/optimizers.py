@@ -201,7 +201,9 @@ class Optimizer:
             raise ValueError(f"expected grad like theta, {kind}, got {_kind(grad)}")
         if self.kind not in (None, kind):
             raise ValueError(f"expected theta as in the first step, {self.kind}, got {kind}")
-        if not math.isfinite(grad.dot(grad)):  # one pass; entries that are large but finite come through
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = math.isfinite(grad.dot(grad))  # one pass; may overflow where all entries are finite
+        if not finite:
             _largest(grad)
         lr, self.kind = self.current_lr, kind
         if self._scratch.size != min(PIECE, theta.size):
