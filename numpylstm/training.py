@@ -63,7 +63,7 @@ def train_step(
     if not np.isfinite(value):
         raise NotFiniteLoss(f"the loss is {value}")
     net.zero_grads()
-    net.backward(dy, cache)
+    net.add_gradients(dy, cache)
     optimizer.step(net.theta, net.grad)
     return value, state
 
@@ -107,7 +107,7 @@ def objective(
         y, _, cache = net.forward(x, lengths=lengths)
         value, dy = loss_after(warmup, loss, y, target, lengths)
         net.zero_grads()
-        net.backward(dy, cache)
+        net.add_gradients(dy, cache)
         return value, net.grad
 
     return value_and_grad

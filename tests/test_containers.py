@@ -157,3 +157,44 @@ def test_without_a_history_a_long_training_step_takes_little_memory():
 
     history = 10 * 32 * 4 * T * B
     assert peak(math.inf) > history > 6 * peak(0)
+
+
+# Without the gradient by x
+
+
+@pytest.mark.parametrize("limit", [0, math.inf])
+@pytest.mark.parametrize(
+    "make",
+    [*NETS.values(), lambda: Sequential(Dropout(0.5), Dense(3, 2), seed=0), lambda: Dense(3, 2, seed=0)],
+    ids=[*NETS, "dropout first", "dense"],
+)
+def test_add_gradients_adds_what_backward_adds(make, limit):
+    net = make()
+    net.history_limit = limit
+    case = long_case(net, 3, 2, ragged=False)
+    grads = []
+    for add in (net.backward, net.add_gradients):
+        net.zero_grads()
+        _, _, cache = net.forward(case.x, case.state, training=True, rng=np.random.default_rng(0))
+        assert add(case.dy, cache, case.dstate) is None or add == net.backward
+        grads.append(net.grad.copy())
+    np.testing.assert_array_equal(*grads)
+
+
+def test_a_gradient_nobody_asks_for_is_left_out():
+    x, dy = np.ones((5, 2, 3)), np.ones((5, 2, 4))
+    for layer in (LSTM(3, 4, seed=0), GRU(3, 4, seed=0), RNN(3, 4, seed=0), Dense(3, 4, seed=0)):
+        assert layer.backward(dy, layer.forward(x)[2], need_dx=False)[0] is None
+        net = Sequential(layer)
+        assert net.backward(dy, net.forward(x)[2], need_dx=False)[0] is None
+
+
+def test_a_cell_of_one_s_own_need_not_know_of_it():
+    class Own(LSTM):
+        def backward(self, dy, cache, dstate=None):
+            return super().backward(dy, cache, dstate)
+
+    net, x = Sequential(Own(3, 4), Dense(4, 2), seed=0), np.ones((5, 2, 3))
+    assert not Own.spares_dx and LSTM.spares_dx
+    net.add_gradients(np.ones((5, 2, 2)), net.forward(x)[2])
+    assert net.grad.any()

@@ -37,7 +37,7 @@ def gradients(
         loss, dy[-1] = nl.losses.mse(y[-1], target)
     else:
         loss, dy = nl.losses.mse(y, target)
-    net.backward(dy, cache)
+    net.add_gradients(dy, cache)  # `backward` would give the gradient by x as well
     return y, loss
 
 

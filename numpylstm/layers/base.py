@@ -13,6 +13,7 @@ the state, yields 0 in `y` and no gradient.
 """
 
 import copy
+import inspect
 from collections.abc import Iterator
 from os import PathLike
 from typing import Any, ClassVar, Self
@@ -40,11 +41,13 @@ class Layer:
         params, grads: the same numbers by name and shape.
         layers: the layers inside, for a container.
         options: names of the constructor's arguments, kept as attributes, that describe the layer.
+        spares_dx: whether `backward` takes `need_dx=False`, to leave out a gradient that nobody asks for.
         causal: whether y[t] depends on x[:t + 1] alone, so that a sequence may come in pieces.
     """
 
     options: ClassVar[tuple[str, ...]] = ()
     causal: bool = True
+    spares_dx: bool = False
 
     params: Views
     grads: Views
@@ -54,6 +57,8 @@ class Layer:
         # Only the package's own: a class of the same name made in a lesson must not shadow the original.
         if cls.__module__.startswith(f"{__package__}.") and "forward" in vars(cls):
             LAYERS[cls.__name__] = cls
+        if "backward" in vars(cls):
+            cls.spares_dx = "need_dx" in inspect.signature(cls.backward).parameters
 
     def __init__(self, shapes: Shapes, dtype: Any, layers: tuple["Layer", ...] = ()) -> None:
         dtype = check_dtype(dtype)
@@ -86,6 +91,13 @@ class Layer:
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, Any]:
         """Gradients by x and by the initial state; adds those by the parameters into `grads`."""
         raise NotImplementedError
+
+    def add_gradients(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> None:
+        """As `backward`, where only the parameters' gradients are wanted: one product less."""
+        if self.spares_dx:
+            self.backward(dy, cache, dstate, need_dx=False)  # type: ignore[call-arg]
+        else:
+            self.backward(dy, cache, dstate)
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw new starting values for all parameters."""

@@ -144,16 +144,23 @@ class Sequential(Container):
         outputs, states, caches = self._run_stack(x, state, lengths, training, rng)
         return outputs[-1], states, caches
 
-    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[Any, tuple[Any, ...]]:
-        """dy -> dx and the gradients by all initial states; adds into `grad`."""
+    def backward(
+        self, dy: np.ndarray, cache: Any, dstate: Any = None, need_dx: bool = True
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """dy -> dx and the gradients by all initial states; adds into `grad`.
+
+        dx is None without `need_dx`, and for classes.
+        """
         if isinstance(cache, BlocksCache):
-            return self._backward_in_blocks(dy, cache, dstate)
+            return self._backward_in_blocks(dy, cache, dstate, need_dx)
         dx: Any = check_array("dy", dy)
         check_cache(cache, list, self)
         dstates = list(self._check_state(dstate, dx, "dstate"))
         for index in reversed(range(len(self.layers))):
-            dx, dstates[index] = self.layers[index].backward(dx, cache[index], dstates[index])
-        return dx, tuple(dstates)
+            layer: Any = self.layers[index]
+            spare = {"need_dx": False} if index == 0 and not need_dx and layer.spares_dx else {}
+            dx, dstates[index] = layer.backward(dx, cache[index], dstates[index], **spare)
+        return (dx if need_dx else None), tuple(dstates)
 
     def _forward_in_blocks(
         self, x: np.ndarray, state: Any, lengths: Any, training: bool, steps: int
@@ -176,7 +183,7 @@ class Sequential(Container):
         return y.swapaxes(1, 2), state, cache
 
     def _backward_in_blocks(
-        self, dy: np.ndarray, cache: BlocksCache, dstate: Any
+        self, dy: np.ndarray, cache: BlocksCache, dstate: Any, need_dx: bool
     ) -> tuple[Any, tuple[Any, ...]]:
         dy = check_array("dy", dy)
         dx = None
@@ -184,7 +191,7 @@ class Sequential(Container):
             y, _, caches = self._run_stack(cache.x[part], state, lengths, cache.training, None)
             if dy.shape != (len(cache.x), *y[-1].shape[1:]):
                 raise ValueError(f"expected dy of shape {(len(cache.x), *y[-1].shape[1:])}, got {dy.shape}")
-            piece, dstate = self.backward(dy[part], caches, dstate)
+            piece, dstate = self.backward(dy[part], caches, dstate, need_dx)
             if piece is not None:
                 dx = np.empty(cache.x.shape, piece.dtype) if dx is None else dx
                 dx[part] = piece

@@ -98,8 +98,10 @@ class Dense(StatelessLayer):
         # The cache keeps a y of its own where its values are needed: the caller may write into the other.
         return y, (), DenseCache(kept, y.copy("K") if self.activation else y, real)
 
-    def backward(self, dy: np.ndarray, cache: DenseCache, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
-        """dy (..., B, O) -> dx (..., B, D); adds into `grads`."""
+    def backward(
+        self, dy: np.ndarray, cache: DenseCache, dstate: Any = None, need_dx: bool = True
+    ) -> tuple[Any, tuple[()]]:
+        """dy (..., B, O) -> dx (..., B, D), None without `need_dx`; adds into `grads`."""
         x, y, real = check_cache(cache, DenseCache, self)
         dy = self._check_dy(dy, y.shape, real)
         da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
@@ -108,10 +110,11 @@ class Dense(StatelessLayer):
         with threads_for(self.params["W"].size * x.shape[-1]):
             gradient = Gradient(da[one_step], self._buffers)
             self.grads["W"] += gradient.by_weights(x[one_step])
-            gradient.by_input(self.params["W"], dx[one_step])
+            if need_dx:
+                gradient.by_input(self.params["W"], dx[one_step])
         if self.bias:
             self.grads["b"] += gradient.by_bias()
-        return dx.swapaxes(-1, -2), ()
+        return (dx.swapaxes(-1, -2) if need_dx else None), ()
 
     def _kept_per_step(self) -> int:
         return self.input_size + self.output_size

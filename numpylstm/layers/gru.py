@@ -49,6 +49,23 @@ class GRUCache(NamedTuple):
     lengths: np.ndarray | None
 
 
+class GRUStep(NamedTuple):
+    """What one step works on: views (rows, B) of a sequence's memory, made once and walked along."""
+
+    states: tuple[tuple[np.ndarray, np.ndarray], ...]  # (before, after) of h
+    seen: np.ndarray  # rows [1, h_{t-1}] as the weights see them
+    seen_h: np.ndarray
+    h: np.ndarray  # h_{t-1}
+    rzq: np.ndarray  # pre-activations of r and z, halved, and q; r and z become gates in place
+    rz: np.ndarray
+    n: np.ndarray
+    r: np.ndarray
+    z: np.ndarray
+    q: np.ndarray
+    scratch: np.ndarray
+    h_t: np.ndarray
+
+
 class GRU(RecurrentLayer):
     """One GRU layer, x (T, B, D) -> y (T, B, H), state (h,).
 
@@ -87,28 +104,6 @@ class GRU(RecurrentLayer):
             shapes |= {"b_x": (3 * H,), "b_h": (3 * H,)}
         super().__init__(D, H, shapes, dtype, seed, init, recurrent_dropout)
 
-    def forward(
-        self,
-        x: np.ndarray,
-        state: Any = None,
-        lengths: Any = None,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-    ) -> tuple[np.ndarray, GRUState, GRUCache]:
-        """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
-        x, (h0,), lengths = self._enter(x, state, lengths)
-        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
-        mask = self._dropout_mask(B, training, rng, dtype)
-
-        input = Input(x, self._buffers)
-        seen, (h,), steps, v = self._memory(T, B, 0, dtype, masked=mask is not None)
-        h[0] = h0
-        with threads_for(3 * H * H * B):
-            self._run(steps, self._weights(0, dtype), input, ended(lengths, T), mask)
-
-        cache = GRUCache(input, h, seen, v, mask, lengths)
-        return self._leave(h[1:], lengths), GRUState(h[T].T.copy()), cache
-
     def _kept_per_step(self) -> int:
         return self.input_size + 6 * self.hidden_size
 
@@ -133,7 +128,7 @@ class GRU(RecurrentLayer):
     def _memory(
         self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
     ) -> tuple[Any, ...]:
-        """Arrays for T steps, and for each step the views of them that the loop names at its head.
+        """Arrays for T steps, those of the states, and a GRUStep for each step.
 
         In place there is one step's memory, and what the step makes overwrites what it started from.
         """
@@ -146,18 +141,40 @@ class GRU(RecurrentLayer):
             h, scratch = u[:, 1:], np.empty((H, B), dtype)
             n, r, z, q = (v[:, k * H : (k + 1) * H] for k in range(4))
             states = zip(zip(h[:T], h[later:], strict=True), strict=True)
-            steps = zip(
-                *(states, seen, seen[:, 1:], h[:T], v[:, H:], v[:, H : 3 * H], n, r, z, q),
-                *(repeat(scratch, T), h[later:]),
-                strict=True,
+            steps = map(
+                GRUStep,
+                *(states, seen, seen[:, 1:], h, v[:, H:], v[:, H : 3 * H], n, r, z, q),
+                *(repeat(scratch), h[later:]),
             )
             return u, seen, v, h, list(steps)
 
         _, seen, v, h, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
         return seen, (h,), steps, v
 
-    def _step(self, weights: tuple[Any, ...], step: tuple[Any, ...], from_x: Any, mask: Any) -> None:
-        """One step, on the views of `_memory`; pre-activations become gates in place."""
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, GRUState, GRUCache]:
+        """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
+        x, (h0,), lengths = self._enter(x, state, lengths)
+        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
+        mask = self._dropout_mask(B, training, rng, dtype)
+
+        input = Input(x, self._buffers)
+        seen, (h,), steps, v = self._memory(T, B, 0, dtype, masked=mask is not None)
+        h[0] = h0
+        with threads_for(3 * H * H * B):
+            self._run(steps, self._weights(0, dtype), input, ended(lengths, T), mask)
+
+        cache = GRUCache(input, h, seen, v, mask, lengths)
+        return self._leave(h[1:], lengths), GRUState(h[T].T.copy()), cache
+
+    def _step(self, weights: tuple[Any, ...], step: GRUStep, from_x: Any, mask: Any) -> None:
+        """The equations above for one step, in the views of `step`."""
         _, _, W, half = weights
         _, seen, seen_h, h, rzq, rz, n, r, z, q, scratch, h_t = step
         H = self.hidden_size
@@ -183,16 +200,20 @@ class GRU(RecurrentLayer):
         np.add(n, scratch, h_t)
 
     @on_few_threads
-    def backward(self, dy: np.ndarray, cache: GRUCache, dstate: Any = None) -> tuple[Any, GRUState]:
+    def backward(
+        self, dy: np.ndarray, cache: GRUCache, dstate: Any = None, need_dx: bool = True
+    ) -> tuple[Any, GRUState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 
-        dx is None for classes.
+        dx is None for classes, and without `need_dx`.
         """
         input, h, seen, v, mask, lengths = check_cache(cache, GRUCache, self)
         T, H, B = len(v), self.hidden_size, v.shape[2]
         dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), v.dtype, lengths)
         dtype, stops = dh.dtype, ended(lengths, T)
-        dx = None if input.is_classes else self._buffers.empty((T, self.input_size, B), dtype)
+        dx = None
+        if need_dx and not input.is_classes:
+            dx = self._buffers.empty((T, self.input_size, B), dtype)
         W_h_T, W_rz_T, W_n_T = (W.T for W in (self.params["W_h"], *np.split(self.params["W_h"], [2 * H])))
         W_x = self._buffers.empty(self.params["W_x"].shape, self.dtype)  # rows n, r, z
         W_x[:H], W_x[H:] = self.params["W_x"][2 * H :], self.params["W_x"][: 2 * H]

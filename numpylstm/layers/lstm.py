@@ -56,6 +56,31 @@ class LSTMCache(NamedTuple):
     lengths: np.ndarray | None
 
 
+class LSTMStep(NamedTuple):
+    """What one step works on: views (rows, B) of a sequence's memory, made once and walked along.
+
+    To walk through views costs half of indexing them.
+    """
+
+    states: tuple[tuple[np.ndarray, np.ndarray], ...]  # (before, after) of h and of c
+    seen: np.ndarray  # rows [x_t, 1, h_{t-1}] as the weights see them
+    seen_h: np.ndarray
+    h: np.ndarray  # h_{t-1}
+    c: np.ndarray  # c_{t-1}
+    a: np.ndarray  # pre-activations of o, i, f, g, the first three halved; they become the gates in place
+    gates: np.ndarray  # those of a that need not wait for the new cell
+    sigmoids: np.ndarray  # the same without g
+    i_f: np.ndarray
+    g_c: np.ndarray  # g and c_{t-1}
+    ig_fc: np.ndarray  # i g and f c_{t-1}
+    ig: np.ndarray
+    fc: np.ndarray
+    c_t: np.ndarray
+    tanh_c: np.ndarray
+    o: np.ndarray
+    h_t: np.ndarray
+
+
 class LSTM(RecurrentLayer):
     """One LSTM layer, x (T, B, D) -> y (T, B, H), state (h, c).
 
@@ -113,31 +138,6 @@ class LSTM(RecurrentLayer):
         if self.init in ("default", "tensorflow") and self.bias:
             self._by_gate("b")[self.gates.index("f")] = self.forget_bias
 
-    def forward(
-        self,
-        x: np.ndarray,
-        state: Any = None,
-        lengths: Any = None,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-    ) -> tuple[np.ndarray, LSTMState, LSTMCache]:
-        """x (T, B, D) or classes (T, B) -> y (T, B, H), the final state, and the cache for `backward`."""
-        x, (h0, c0), lengths = self._enter(x, state, lengths)
-        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
-        mask = self._dropout_mask(B, training, rng, dtype)
-
-        F = self._joined(x)
-        input = None if F else Input(x, self._buffers)
-        seen, (h, c), steps, u, v, tanh_c = self._memory(T, B, F, dtype, masked=mask is not None)
-        h[0], c[0] = h0, c0
-        if F:
-            seen[:, :F] = x
-        with threads_for(4 * H * (F + 1 + H) * B):
-            self._run(steps, self._weights(F, dtype), input, ended(lengths, T), mask)
-
-        cache = LSTMCache(u, seen, v, tanh_c, input, mask, lengths)
-        return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
-
     def _kept_per_step(self) -> int:
         return self.input_size + 10 * self.hidden_size
 
@@ -167,7 +167,7 @@ class LSTM(RecurrentLayer):
     def _memory(
         self, T: int, B: int, F: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
     ) -> tuple[Any, ...]:
-        """Arrays for T steps, those of the states, and for each step the views that the loop names.
+        """Arrays for T steps, those of the states, and an LSTMStep for each step.
 
         In place there is one step's memory, and what the step makes overwrites what it started from.
         """
@@ -181,21 +181,46 @@ class LSTM(RecurrentLayer):
             u[:, F] = seen[:, F] = 1
             h, ig_fc, c = u[:, F + 1 : F + 1 + H], u[later:, F + 1 + H :], v[:, 4 * H :]
             # With peepholes o waits for the new cell; without, all gates go through the same three calls.
-            gates = v[:T, H if peepholes else 0 : 4 * H]
+            gates = v[:, H if peepholes else 0 : 4 * H]
             states = zip(zip(h[:T], h[later:], strict=True), zip(c[:T], c[later:], strict=True), strict=True)
-            steps = zip(
-                *(states, seen, seen[:, F + 1 :], h[:T], c[:T]),
-                *(v[:T, : 4 * H], gates, gates[:, :-H], v[:T, H : 3 * H], v[:T, 3 * H :]),
-                *(ig_fc, ig_fc[:, :H], ig_fc[:, H:], c[later:], tanh_c, v[:T, :H], h[later:]),
-                strict=True,
+            steps = map(
+                LSTMStep,
+                *(states, seen, seen[:, F + 1 :], h, c),
+                *(v[:, : 4 * H], gates, gates[:, :-H], v[:, H : 3 * H], v[:, 3 * H :]),
+                *(ig_fc, ig_fc[:, :H], ig_fc[:, H:], c[later:], tanh_c, v[:, :H], h[later:]),
             )
             return u, seen, v, tanh_c, h, c, list(steps)
 
         u, seen, v, tanh_c, h, c, steps = self._buffers.get((T, B, F, dtype, masked, in_place), make)
         return seen, (h, c), steps, u, v, tanh_c
 
-    def _step(self, weights: tuple[Any, ...], step: tuple[Any, ...], W_x_x: Any, mask: Any) -> None:
-        """One step, on the views of `_memory`; `a` becomes the gates in place."""
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, LSTMState, LSTMCache]:
+        """x (T, B, D) or classes (T, B) -> y (T, B, H), the final state, and the cache for `backward`."""
+        x, (h0, c0), lengths = self._enter(x, state, lengths)
+        T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
+        mask = self._dropout_mask(B, training, rng, dtype)
+
+        F = self._joined(x)
+        input = None if F else Input(x, self._buffers)
+        seen, (h, c), steps, u, v, tanh_c = self._memory(T, B, F, dtype, masked=mask is not None)
+        h[0], c[0] = h0, c0
+        if F:
+            seen[:, :F] = x
+        with threads_for(4 * H * (F + 1 + H) * B):
+            self._run(steps, self._weights(F, dtype), input, ended(lengths, T), mask)
+
+        cache = LSTMCache(u, seen, v, tanh_c, input, mask, lengths)
+        return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
+
+    def _step(self, weights: tuple[Any, ...], step: LSTMStep, W_x_x: Any, mask: Any) -> None:
+        """The equations above for one step, in the views of `step`."""
         _, _, W, p, half = weights
         _, seen, seen_h, h, c, a, gates, sigmoids, i_f, g_c, ig_fc, ig, fc, c_t, tanh_c, o, h_t = step
         if mask is not None:
@@ -219,10 +244,12 @@ class LSTM(RecurrentLayer):
         np.multiply(o, tanh_c, h_t)
 
     @on_few_threads
-    def backward(self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None) -> tuple[Any, LSTMState]:
+    def backward(
+        self, dy: np.ndarray, cache: LSTMCache, dstate: Any = None, need_dx: bool = True
+    ) -> tuple[Any, LSTMState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 
-        dx is None for classes.
+        dx is None for classes, and without `need_dx`.
         """
         u, seen, v, tanh_c, input, mask, lengths = check_cache(cache, LSTMCache, self)
         T, H, B = tanh_c.shape
@@ -234,7 +261,7 @@ class LSTM(RecurrentLayer):
         p = self.params["p"][:, :, None] if self.peepholes else None
         stops = ended(lengths, T)
         dx: Any = None
-        if input is None or not input.is_classes:
+        if need_dx and (input is None or not input.is_classes):
             dx = self._buffers.empty((T, self.input_size, B), dtype)
 
         def make(n: int) -> tuple[Any, ...]:
@@ -285,7 +312,8 @@ class LSTM(RecurrentLayer):
                 self.grads["b"] += dW[:, F]
             if input is None:
                 self.grads["W_x"] += dW[:, :F]
-                gradient.by_input(self.params["W_x"], dx[part])
+                if dx is not None:
+                    gradient.by_input(self.params["W_x"], dx[part])
             else:
                 input.products_backward(gradient, part, self.params["W_x"], self.grads["W_x"], dx)
             if self.peepholes:

@@ -113,11 +113,12 @@ class Input:
     ) -> None:
         """From da of the steps in `part`: adds into dW_x (A, D), writes dx (T, D, B) for these steps.
 
-        dx is None for classes, which have no gradient.
+        dx is None where no gradient is asked for, and for classes, which have none.
         """
         if not self.is_classes:
             dW_x += da.by_weights(self.x[part])
-            da.by_input(W_x, dx[part])
+            if dx is not None:
+                da.by_input(W_x, dx[part])
         else:
             self._add_by_class(da.da, self.x[part].ravel(), dW_x)
 

@@ -262,10 +262,10 @@ def on_few_threads(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Runs the backward pass of a narrow cell on one thread."""
 
     @wraps(backward)
-    def inside(self: RecurrentLayer, dy: Any, cache: Any, dstate: Any = None) -> Any:
+    def inside(self: RecurrentLayer, dy: Any, cache: Any, dstate: Any = None, need_dx: bool = True) -> Any:
         rows = len(self.gates) * self.hidden_size
         with threads_for(rows * self.hidden_size * np.prod(np.shape(dy)[1:2], dtype=int)):
-            return backward(self, dy, cache, dstate)
+            return backward(self, dy, cache, dstate, need_dx)
 
     return inside
 

@@ -76,6 +76,35 @@ class RNN(RecurrentLayer):
             shapes["b"] = (H,)
         super().__init__(D, H, shapes, dtype, seed, init, recurrent_dropout)
 
+    def _kept_per_step(self) -> int:
+        return self.input_size + 2 * self.hidden_size
+
+    def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
+        """W_x and its bias; W_h; the activation function."""
+        b = self.params["b"][:, None].astype(dtype) if self.bias else None
+        activation = get_activation(self.activation).forward
+        return self.params["W_x"].astype(dtype), b, self.params["W_h"].astype(dtype), activation
+
+    def _memory(
+        self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
+    ) -> tuple[Any, ...]:
+        """Arrays for T steps, those of the states, and for each step the views of them that `_step` names.
+
+        In place there is one step's memory, and what the step makes overwrites what it started from.
+        """
+        later = 0 if in_place else 1
+
+        def make() -> tuple[Any, ...]:
+            h = np.empty((T + later, self.hidden_size, B), dtype)
+            seen = np.empty((T, self.hidden_size, B), dtype) if masked else h[:T]
+            # A product cannot overwrite what it multiplies: so its result waits elsewhere.
+            a = np.empty((self.hidden_size, B), dtype)
+            states = zip(zip(h[:T], h[later:], strict=True), strict=True)
+            return h, seen, list(zip(states, seen, h[:T], repeat(a, T), h[later:], strict=True))
+
+        h, seen, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
+        return seen, (h,), steps
+
     def forward(
         self,
         x: np.ndarray,
@@ -98,37 +127,8 @@ class RNN(RecurrentLayer):
         cache = RNNCache(input, h, seen, mask, lengths)
         return self._leave(h[1:], lengths), RNNState(h[T].T.copy()), cache
 
-    def _kept_per_step(self) -> int:
-        return self.input_size + 2 * self.hidden_size
-
-    def _weights(self, joined: int, dtype: np.dtype) -> tuple[Any, ...]:
-        """W_x and its bias; W_h; the activation function."""
-        b = self.params["b"][:, None].astype(dtype) if self.bias else None
-        activation = get_activation(self.activation).forward
-        return self.params["W_x"].astype(dtype), b, self.params["W_h"].astype(dtype), activation
-
-    def _memory(
-        self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
-    ) -> tuple[Any, ...]:
-        """Arrays for T steps, and for each step the views of them that the loop names at its head.
-
-        In place there is one step's memory, and what the step makes overwrites what it started from.
-        """
-        later = 0 if in_place else 1
-
-        def make() -> tuple[Any, ...]:
-            h = np.empty((T + later, self.hidden_size, B), dtype)
-            seen = np.empty((T, self.hidden_size, B), dtype) if masked else h[:T]
-            # A product cannot overwrite what it multiplies: so its result waits elsewhere.
-            a = np.empty((self.hidden_size, B), dtype)
-            states = zip(zip(h[:T], h[later:], strict=True), strict=True)
-            return h, seen, list(zip(states, seen, h[:T], repeat(a, T), h[later:], strict=True))
-
-        h, seen, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
-        return seen, (h,), steps
-
     def _step(self, weights: tuple[Any, ...], step: tuple[Any, ...], from_x: Any, mask: Any) -> None:
-        """One step, on the views of `_memory`."""
+        """The equations above for one step, in the views of `step`."""
         _, _, W_h, activation = weights
         _, seen, h, a, h_t = step
         if mask is not None:
@@ -138,16 +138,20 @@ class RNN(RecurrentLayer):
         np.copyto(h_t, activation(a))
 
     @on_few_threads
-    def backward(self, dy: np.ndarray, cache: RNNCache, dstate: Any = None) -> tuple[Any, RNNState]:
+    def backward(
+        self, dy: np.ndarray, cache: RNNCache, dstate: Any = None, need_dx: bool = True
+    ) -> tuple[Any, RNNState]:
         """dy (T, B, H) -> dx (T, B, D) and the gradient by the initial state; adds into `grads`.
 
-        dx is None for classes.
+        dx is None for classes, and without `need_dx`.
         """
         input, h, seen, mask, lengths = check_cache(cache, RNNCache, self)
         T, H, B = h[1:].shape
         dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), h.dtype, lengths)
         dtype, stops = dh.dtype, ended(lengths, T)
-        dx = None if input.is_classes else self._buffers.empty((T, self.input_size, B), dtype)
+        dx = None
+        if need_dx and not input.is_classes:
+            dx = self._buffers.empty((T, self.input_size, B), dtype)
         activation_backward = get_activation(self.activation).backward
         W_x, W_h_T = self.params["W_x"], self.params["W_h"].T
 
