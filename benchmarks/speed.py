@@ -7,10 +7,10 @@ Each peer runs in a process of its own. They take turns, for some rounds, and wa
 lower quartile of its step times counts. A peer gets one thread or two, whichever a first trial found faster;
 ours chooses for itself. The floor is what a workload's bare matrix products take, see `speed_peers/floor.py`.
 
-Beside the workloads of `speed_peers/workloads.py` there are the figures of ours alone, `variants`, `import`
-and `memory`; --workloads chooses among all of them. Exit code 1 if a target is missed. `--quick` compares
-the naive code's gradients with ours and runs everything in a short form; its figures mean nothing, are not
-judged, and are written only where --out says so.
+Beside the workloads of `speed_peers/workloads.py` there are the figures of ours alone, `variants`, `import`,
+`memory` and `tricks`; --workloads chooses among all of them. Exit code 1 if a target is missed. `--quick`
+compares the naive code's gradients with ours and runs everything in a short form; its figures mean nothing,
+are not judged, and are written only where --out says so.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from numpylstm.plots import save_figure
 from numpylstm.tasks.run import open_run
 
 PEERS = ("torch", "jax", "keras", "naive")
-OWN = ("variants", "import", "memory")
+OWN = ("variants", "import", "memory", "tricks")
 TURN = 0.7  # seconds of a peer's turn
 PAUSE = 0.05  # seconds between two turns, in which the threads of the last one fall asleep
 

@@ -1,7 +1,7 @@
 """Figures of ours alone: `python -m speed_peers.own WHAT ROUNDS THREADS quick|full` prints rows as JSON.
 
-WHAT is variants, import or memory; THREADS 0 for ours' own choice. A row is (name, value, unit, target);
-the value must not exceed the target, None: none is set.
+WHAT is variants, import, memory or tricks; THREADS 0 for ours' own choice. A row is (name, value, unit,
+target); the value must not exceed the target, None: none is set.
 """
 
 import json
@@ -19,7 +19,7 @@ import numpy as np
 import numpylstm as nl
 from numpylstm.threads import set_threads
 
-from . import ours
+from . import ours, tricks
 from .timing import lower_quartile, run
 from .workloads import WORKLOADS, small
 
@@ -148,6 +148,7 @@ def main(what: str, rounds: int, threads: int, quick: bool) -> list[Row]:
         set_threads(threads)
     return {
         "variants": lambda: variants(rounds, quick),
+        "tricks": lambda: tricks.rows(rounds, quick),
         "import": lambda: import_time(quick),
         "memory": lambda: memory_row(quick),
     }[what]()

@@ -1,13 +1,14 @@
-"""What each trick brings: `python -m speed_peers.tricks ROUNDS quick|full` prints rows as JSON.
+"""What each trick of `docs/speed.md` brings.
 
 A trick is switched off by putting something plainer in its place, and the step is timed with and without it,
-in turn, in one process. A row is (trick, workload, mode, ms with it, ms without it).
+in turn. The figure is how many times as long it takes without. `python -m speed_peers.tricks TRICK ROUNDS`.
 """
 
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -19,10 +20,13 @@ from numpylstm.layers import buffers, lstm, products, recurrent
 from numpylstm.layers.base import Layer
 
 from . import ours
+from .processes import answer
 from .timing import lower_quartile, run
-from .workloads import WORKLOADS, small
+from .workloads import WORKLOADS, Workload, make_data, small
 
-Row = tuple[str, str, str, float, float]
+Step = Callable[[], Any]
+
+Row = tuple[str, float, str, None]
 
 
 def always_new(self: buffers.Buffers, key: Any, make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -49,10 +53,6 @@ def predict_by_forward(self: Layer, x: np.ndarray, state: Any, lengths: Any) -> 
     return self.forward(x, state, lengths)[0]
 
 
-def one_hot(x: np.ndarray, classes: int) -> np.ndarray:
-    return np.eye(classes, dtype=np.float32)[x]
-
-
 # name: workload, mode, and what stands in its place: (object, attribute, replacement).
 TRICKS: dict[str, tuple[str, str, list[tuple[Any, str, Any]]]] = {
     "memory used again": ("W1", "train", [(buffers.Buffers, "get", always_new)]),
@@ -64,9 +64,9 @@ TRICKS: dict[str, tuple[str, str, list[tuple[Any, str, Any]]]] = {
         "infer",
         [(lstm.LSTM, "_joined", lambda self, x: self.input_size)],
     ),
-    "backward in blocks": ("W4", "train", [(recurrent, "CACHE", 1 << 40)]),
+    "backward in smaller blocks": ("W4", "train", [(recurrent, "CACHE", 1 << 40)]),
     "one large product for weights": ("W2", "train", [(products, "LARGE", 1 << 40)]),
-    "classes gathered": ("W5", "train", []),
+    "classes gathered": ("W5", "train", [(ours, "inputs", make_data)]),
     "predict keeps no history": ("W4", "infer", [(Layer, "_predict_batch", predict_by_forward)]),
     "optimizer in pieces": ("W3", "update", [(optimizers, "PIECE", 1 << 40)]),
     "one thread for small products": ("W1", "train", [(threads, "SMALL", 0)]),
@@ -81,42 +81,74 @@ def without(changes: list[tuple[Any, str, Any]]) -> Iterator[None]:
         yield
 
 
-def update_alone(work: Any) -> Callable[[], None]:
+def update_alone(work: Workload) -> Step:
     net, optimizer = ours.network(work), nl.Adam(1e-3)
     net.grad[...] = 0.1
     return lambda: optimizer.step(net.theta, net.grad)
 
 
-def measure(name: str, rounds: int, quick: bool) -> Row:
+def in_workload(name: str, quick: bool) -> tuple[Step, Step]:
+    """A step with the trick and one without it."""
     workload, mode, changes = TRICKS[name]
     work = small(WORKLOADS[workload]) if quick else WORKLOADS[workload]
+    if mode == "update":
+        plain, changed = update_alone(work), update_alone(work)
+    else:
+        plain = ours.prepare(work, mode)
+        with without(changes):
+            changed = ours.prepare(work, mode)
 
-    def prepare(with_it: bool) -> Callable[[], Any]:
-        if mode == "update":
-            return update_alone(work)
-        if name != "classes gathered" or with_it:
-            return ours.prepare(work, mode)
-        with patch.object(ours, "inputs", one_hot_inputs):
-            return ours.prepare(work, mode)
+    def step_without() -> None:
+        with without(changes):
+            changed()
 
-    plain_inputs = ours.inputs
+    return plain, step_without
 
-    def one_hot_inputs(work: Any, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
-        x, target = plain_inputs(work, dtype)
-        return one_hot(x, work.D), target
 
-    steps = {True: prepare(True)}
-    with without(changes):
-        steps[False] = prepare(False)
-    times: dict[bool, list[float]] = {True: [], False: []}
+def orientation(quick: bool) -> tuple[Step, Step]:
+    """W (1540, 770) times 32 columns, and 32 rows times its transpose."""
+    W, s = np.ones((1540, 770), np.float32), np.ones((770, 32), np.float32)
+    a, rows, a_rows = np.empty((1540, 32), np.float32), s.T.copy(), np.empty((32, 1540), np.float32)
+    return lambda: np.matmul(W, s, a), lambda: np.matmul(rows, W.T, a_rows)
+
+
+def views(quick: bool) -> tuple[Step, Step]:
+    """One multiplication in each of 1,000 steps of 32 x 40, along views made before and by index."""
+    v = np.ones((1000, 32, 40), np.float32)
+    ready = list(v)
+
+    def walk() -> None:
+        for v_t in ready:
+            np.multiply(v_t, v_t, v_t)
+
+    def index() -> None:
+        for t in range(len(v)):
+            np.multiply(v[t], v[t], v[t])
+
+    return walk, index
+
+
+PAIRS: dict[str, Callable[[bool], tuple[Step, Step]]] = {"orientation": orientation, "views": views}
+PAIRS |= {name: partial(in_workload, name) for name in TRICKS}
+
+
+def measure(name: str, rounds: int, quick: bool) -> Row:
+    times: tuple[list[float], list[float]] = ([], [])
+    steps = PAIRS[name](quick)
     for _ in range(rounds):
-        for with_it, step in steps.items():
-            with without([] if with_it else changes):
-                step()  # not timed: it finds the caches full of the other's numbers
-                times[with_it] += run(step, 0 if quick else 1)
-    return (name, workload, mode, *(1000 * lower_quartile(times[key]) for key in (True, False)))
+        for step, seconds in zip(steps, times, strict=True):
+            step()  # not timed: it finds the caches full of the other's numbers
+            seconds += run(step, 0 if quick else 0.7)
+    where = " ".join(TRICKS[name][:2]) if name in TRICKS else "alone"
+    return f"without {name}: {where}", lower_quartile(times[1]) / lower_quartile(times[0]), "x", None
+
+
+def rows(rounds: int, quick: bool) -> list[Row]:
+    """Each in a process of its own: what memory costs depends on what a process has done before."""
+    if quick:
+        return [measure(name, rounds, quick) for name in PAIRS]
+    return [tuple(answer("tricks", name, rounds)) for name in PAIRS]
 
 
 if __name__ == "__main__":
-    count, fast = int(sys.argv[1]), sys.argv[2] == "quick"
-    print(json.dumps([measure(name, count, fast) for name in TRICKS]))
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), quick=False)))
