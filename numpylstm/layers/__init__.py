@@ -1,12 +1,13 @@
 """The layers: one file each, forward directly above its backward."""
 
 from .base import LAYERS, Layer, Stream
-from .containers import Bidirectional, ConcatHidden, Residual, Sequential
+from .containers import Bidirectional, ConcatHidden, Residual
 from .dense import MLP, Activation, Dense
 from .dropout import Dropout, GaussianNoise
 from .gru import GRU, GRUState
 from .lstm import LSTM, LSTMState
 from .rnn import RNN, RNNState
+from .sequential import Sequential
 from .state import pack_state, unpack_state
 
 __all__ = [

@@ -17,10 +17,10 @@ from ..threads import threads_for
 from .base import StatelessLayer
 from .buffers import Buffers
 from .checks import check_cache, check_size, compute_dtype, mask_steps, real_steps
-from .containers import Sequential
 from .dropout import Dropout
 from .initialization import check_init, glorot, pytorch_uniform
 from .products import Gradient
+from .sequential import Sequential
 from .state import check_state
 
 

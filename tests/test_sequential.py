@@ -11,8 +11,8 @@ from strategies import Case, cases, layers, seeds
 
 import numpylstm as nl
 from numpylstm import GRU, LSTM, RNN, Bidirectional, Dense, Dropout, GaussianNoise, Residual, Sequential
-from numpylstm.layers import containers
-from numpylstm.layers.containers import BlocksCache
+from numpylstm.layers import sequential
+from numpylstm.layers.sequential import BlocksCache
 from numpylstm.layers.state import map_state, state_arrays
 
 
@@ -48,7 +48,7 @@ NETS = {
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("make", NETS.values(), ids=NETS)
 def test_redone_blocks_give_what_a_kept_history_gives(make, ragged, monkeypatch):
-    monkeypatch.setattr(containers, "block_of", lambda step_bytes: 16)  # 75 steps: four blocks and a rest
+    monkeypatch.setattr(sequential, "block_of", lambda step_bytes: 16)  # 75 steps: four blocks and a rest
     net = make()
     case = long_case(net, 3, 2, ragged=ragged)
     kept, redone = everything(net, case, math.inf), everything(net, case, 0)
@@ -58,7 +58,7 @@ def test_redone_blocks_give_what_a_kept_history_gives(make, ragged, monkeypatch)
 
 
 def test_redone_blocks_take_classes(monkeypatch):
-    monkeypatch.setattr(containers, "block_of", lambda step_bytes: 7)
+    monkeypatch.setattr(sequential, "block_of", lambda step_bytes: 7)
     net = Sequential(LSTM(5, 4), Dense(4, 2), seed=0)
     case = long_case(net, 5, 2)
     classes = np.random.default_rng(1).integers(0, 5, case.x.shape[:2])
@@ -77,7 +77,7 @@ def test_any_causal_network_may_be_redone_in_blocks_of_any_size(case, steps, see
     if net._draws() or len(case.x) == 0 or not case.x.shape[1]:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(containers, "block_of", lambda step_bytes: steps)
+        patch.setattr(sequential, "block_of", lambda step_bytes: steps)
         net.history_limit = math.inf
         kept = everything(net, case, math.inf)
         if net._kept_per_step() == 0:
@@ -88,7 +88,7 @@ def test_any_causal_network_may_be_redone_in_blocks_of_any_size(case, steps, see
 
 
 def test_the_complex_step_goes_through_redone_blocks(monkeypatch):
-    monkeypatch.setattr(containers, "block_of", lambda step_bytes: 2)
+    monkeypatch.setattr(sequential, "block_of", lambda step_bytes: 2)
     net = Sequential(LSTM(2, 3), Dense(3, 1), seed=0)
     net.history_limit = 0
     report = nl.gradcheck(net, np.random.default_rng(0).standard_normal((5, 3, 2)), lengths=[5, 2, 3])
