@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-KEPT_SETS, KEPT_BYTES = 64, 1 << 28
+KEPT_SETS, KEPT_BYTES = 64, 1 << 29
 """How many sets of arrays a layer keeps at most, and how many bytes in all."""
 
 

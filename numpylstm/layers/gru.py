@@ -28,7 +28,7 @@ import numpy as np
 
 from ..threads import threads_for
 from .checks import check_cache
-from .products import Gradient, Input
+from .products import Gradient, Input, transposed
 from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
 
 
@@ -214,7 +214,8 @@ class GRU(RecurrentLayer):
         dx = None
         if need_dx and not input.is_classes:
             dx = self._buffers.empty((T, self.input_size, B), dtype)
-        W_h_T, W_rz_T, W_n_T = (W.T for W in (self.params["W_h"], *np.split(self.params["W_h"], [2 * H])))
+        W_h_T = transposed(self.params["W_h"], self._buffers)
+        W_rz_T, W_n_T = W_h_T[:, : 2 * H], W_h_T[:, 2 * H :]
         W_x = self._buffers.empty(self.params["W_x"].shape, self.dtype)  # rows n, r, z
         W_x[:H], W_x[H:] = self.params["W_x"][2 * H :], self.params["W_x"][: 2 * H]
         dW_x = self._buffers.empty(W_x.shape, dtype)

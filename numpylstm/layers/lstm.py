@@ -33,7 +33,7 @@ import numpy as np
 
 from ..threads import threads_for
 from .checks import check_cache
-from .products import Gradient, Input
+from .products import Gradient, Input, transposed
 from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
 
 
@@ -257,7 +257,7 @@ class LSTM(RecurrentLayer):
         dy, (dh, dc) = self._enter_backward(dy, dstate, tanh_c.shape, u.dtype, lengths)
         dtype = dh.dtype
         h_ig_fc = u[1:, F + 1 :]
-        W_h_T = self.params["W_h"].T
+        W_h_T = transposed(self.params["W_h"], self._buffers)
         p = self.params["p"][:, :, None] if self.peepholes else None
         stops = ended(lengths, T)
         dx: Any = None

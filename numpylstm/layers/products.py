@@ -33,6 +33,15 @@ def rows_first(a: np.ndarray, buffers: Buffers) -> np.ndarray:
     return rows.reshape(A, T * B)
 
 
+def transposed(W: np.ndarray, buffers: Buffers) -> np.ndarray:
+    """W^T, to be multiplied by many steps: a copy where a walk along the columns of W leaves the cache."""
+    if W.size < 1 << 21:
+        return W.T
+    W_T = buffers.empty(W.T.shape, W.dtype)
+    np.copyto(W_T, W.T)
+    return W_T
+
+
 class Gradient:
     """da (T, A, B), the gradient by a = W s of some steps, and where it goes from there."""
 

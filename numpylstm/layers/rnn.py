@@ -16,7 +16,7 @@ import numpy as np
 from ..activations import get_activation
 from ..threads import threads_for
 from .checks import check_cache
-from .products import Gradient, Input
+from .products import Gradient, Input, transposed
 from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
 
 
@@ -153,7 +153,7 @@ class RNN(RecurrentLayer):
         if need_dx and not input.is_classes:
             dx = self._buffers.empty((T, self.input_size, B), dtype)
         activation_backward = get_activation(self.activation).backward
-        W_x, W_h_T = self.params["W_x"], self.params["W_h"].T
+        W_x, W_h_T = self.params["W_x"], transposed(self.params["W_h"], self._buffers)
 
         # A block of steps at a time, so that what a step needs is still in the cache from the step before.
         for part in blocks_backwards(T, self._steps_at_once(B, dtype)):

@@ -46,7 +46,7 @@ class Sequential(Container):
         history_limit: in bytes; 0 never keeps a history, infinity always.
     """
 
-    history_limit: float = 1 << 28
+    history_limit: float = 1 << 29
 
     def __init__(
         self, *layers: Layer, dtype: Any = None, seed: int | np.random.Generator | None = None
