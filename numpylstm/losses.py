@@ -42,7 +42,7 @@ def esr(y: np.ndarray, target: np.ndarray, lengths: Any = None) -> tuple[Any, np
         ValueError: the shapes differ, or the target is silent.
     """
     error, _ = _difference(y, target, lengths)
-    energy = (_masked(np.asarray(target), _real(y, lengths)) ** 2).sum(dtype=float)
+    energy = (_masked(_floating(target), _real(y, lengths)) ** 2).sum(dtype=float)
     if energy == 0:
         raise ValueError(
             "expected a target with a signal in it, got silence: its error-to-signal ratio is undefined"

@@ -159,6 +159,7 @@ class Optimizer:
     The constructors raise ValueError for an argument out of its range; the sentence names the range.
     """
 
+    squares = False  # whether the update squares the gradient
     settings: tuple[str, ...] = ("updates", "kind", "lr", "decay", "clip_norm", "clip_value")
 
     def __init__(
@@ -193,7 +194,8 @@ class Optimizer:
         Raises:
             ValueError: theta or grad is not a flat float32 or float64 vector, they differ in size or dtype,
                 or theta differs in them from the step before.
-            FloatingPointError: an entry of grad is infinite or NaN; theta and the moments stay as they are.
+            FloatingPointError: an entry of grad is infinite or NaN, or too large for RMSprop and Adam to
+                square; theta and the moments stay as they are.
         """
         _require_flat("theta", theta)
         kind = _kind(theta)
@@ -214,6 +216,11 @@ class Optimizer:
             grad = np.clip(grad, -self.clip_value, self.clip_value, out=self._clipped)
         if self.clip_norm is not None:
             grad, _ = clip_norm(grad, self.clip_norm, out=self._clipped)
+        if self.squares and not finite and _largest(grad) > math.sqrt(np.finfo(theta.dtype).max):
+            raise FloatingPointError(
+                f"a gradient entry of {_largest(grad):.3g} is too large to be squared in {theta.dtype}: "
+                "clip it, by clip_norm or clip_value"
+            )
         self.updates += 1
         for start in range(0, theta.size, PIECE):
             piece = slice(start, min(start + PIECE, theta.size))
@@ -333,6 +340,7 @@ class RMSprop(Optimizer):
     Needs 0 <= alpha < 1, eps > 0, 0 <= momentum < 1. The other arguments: see Optimizer.
     """
 
+    squares = True
     settings = (*Optimizer.settings, "alpha", "eps", "momentum", "centered")
 
     def __init__(
@@ -396,6 +404,7 @@ class Adam(Optimizer):
     Needs both betas in [0, 1) and eps > 0. The other arguments: see Optimizer.
     """
 
+    squares = True
     settings = (*Optimizer.settings, "beta1", "beta2", "eps")
 
     def __init__(

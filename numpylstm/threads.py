@@ -17,8 +17,8 @@ PREFIXES, SUFFIXES = ("scipy_openblas_", "openblas_"), ("64_", "")
 
 
 @cache
-def _openblas() -> tuple[Any, Any] | None:
-    """The functions (set_num_threads, get_num_threads) of NumPy's OpenBLAS, None where there is none."""
+def _openblas() -> tuple[Any, Any, int] | None:
+    """(set, get, number at the start) of the threads of NumPy's OpenBLAS, None where there is none."""
     root = Path(np.__file__).parent
     folders = (root.parent / "numpy.libs", root / ".dylibs", root.parent / "numpy.dylibs")
     for path in sorted(path for folder in folders for path in folder.glob("*openblas*")):
@@ -29,10 +29,8 @@ def _openblas() -> tuple[Any, Any] | None:
         for prefix in PREFIXES:
             for suffix in SUFFIXES:
                 if hasattr(library, f"{prefix}set_num_threads{suffix}"):
-                    return (
-                        getattr(library, f"{prefix}set_num_threads{suffix}"),
-                        getattr(library, f"{prefix}get_num_threads{suffix}"),
-                    )
+                    get = getattr(library, f"{prefix}get_num_threads{suffix}")
+                    return getattr(library, f"{prefix}set_num_threads{suffix}"), get, int(get())
     return None
 
 
@@ -57,7 +55,7 @@ def set_threads(count: int | None) -> bool:
     if functions is None:
         return False
     threads_for.chosen = count is not None
-    functions[0](ctypes.c_int(count or most))
+    functions[0](ctypes.c_int(count or functions[2]))
     return True
 
 

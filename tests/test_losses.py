@@ -351,3 +351,8 @@ def test_a_class_number_in_the_padding_does_not_count():
 
 def test_losses_are_found_by_name():
     assert all(getattr(losses, name) is loss for name, loss in LOSSES.items())
+
+
+def test_the_energy_of_whole_numbers_does_not_overflow():
+    target = np.full((3, 2, 1), 16, np.int8)
+    assert esr(0.9 * target.astype(float), target)[0] == pytest.approx(0.01)

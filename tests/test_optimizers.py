@@ -580,3 +580,13 @@ def test_lbfgs_start_that_is_not_finite():
         with pytest.raises(FloatingPointError, match=message):
             lbfgs(lambda point, value=value, grad=grad: (value, grad), theta)
         assert theta.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("make", [Adam, RMSprop, lambda **options: RMSprop(centered=True, **options)])
+def test_a_gradient_too_large_to_be_squared_is_refused_and_may_be_clipped(make):
+    theta, grad = np.zeros(3, np.float32), np.array([1e25, 1, 0], np.float32)
+    with pytest.raises(FloatingPointError, match=r"^a gradient entry of 1e\+25 is too large to be squared"):
+        make().step(theta, grad)
+    assert not theta.any()
+    make(clip_norm=1.0).step(theta, grad)
+    assert np.isfinite(theta).all() and theta[0] < 0

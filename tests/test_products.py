@@ -272,7 +272,7 @@ def test_products_of_the_input_are_those_of_each_step(shape, dtype, seed, column
     vectors = np.eye(D)[x].swapaxes(1, 2) if classes else x
     W, b = normal(rng, dtype, A, D), normal(rng, dtype, A, 1) if bias else None
     with replaced(COLUMNS=columns):
-        input = Input(x, Buffers())
+        input = Input(x, W.shape[1], Buffers())
         got = [p.copy() for p in input.products(W, b)]
         again = [p.copy() for p in input.products(W, b)]
     assert len(got) == T
@@ -299,7 +299,9 @@ def test_the_way_back_adds_into_the_weights_and_writes_its_own_steps(large, shap
     if not classes:
         expected_dx[part] = np.matmul(W.T, da)
     with replaced(LARGE=large):
-        Input(x, Buffers()).products_backward(Gradient(da, Buffers()), part, W, dW, None if classes else dx)
+        Input(x, W.shape[1], Buffers()).products_backward(
+            Gradient(da, Buffers()), part, W, dW, None if classes else dx
+        )
     assert_close({"dW": dW, "dx": dx}, {"dW": expected, "dx": expected_dx})
 
 

@@ -99,7 +99,7 @@ def test_the_library_redoes_blocks_where_the_history_would_be_larger_than_the_li
     net = Sequential(LSTM(1, 8), Dense(8, 1), dtype=np.float32, seed=0)
     x = np.zeros((100, 4, 1), np.float32)
     history = net._kept_per_step() * x[:, :, 0].size * 4
-    for limit, kind in [(history - 1, BlocksCache), (history, list), (Sequential.history_limit, list)]:
+    for limit, kind in [(net.history_limit, list), (history - 1, BlocksCache), (history, list)]:
         net.history_limit = limit
         assert isinstance(net.forward(x)[2], kind)
 
@@ -198,3 +198,76 @@ def test_a_cell_of_one_s_own_need_not_know_of_it():
     assert not Own.spares_dx and LSTM.spares_dx
     net.add_gradients(np.ones((5, 2, 2)), net.forward(x)[2])
     assert net.grad.any()
+
+
+@pytest.mark.parametrize("limit", [-1, math.nan, None, "1e9"])
+def test_a_limit_that_is_no_number_of_bytes_is_refused(limit):
+    net = NETS["lstm"]()
+    with pytest.raises(ValueError, match=r"^expected a history_limit in bytes, 0 to infinity, got "):
+        net.history_limit = limit
+    assert net.history_limit == 1 << 29
+
+
+# Layers of one's own
+
+
+class Twice(LSTM):
+    """Its forward is not that of an LSTM."""
+
+    def forward(self, *args, **options):
+        y, state, cache = super().forward(*args, **options)
+        return 2 * y, state, cache
+
+
+class LastStep(nl.Layer):
+    """Gives a sequence of one step, whatever it is given."""
+
+    def __init__(self):
+        super().__init__({}, float)
+
+    def forward(self, x, state=None, lengths=None, training=False, rng=None):
+        return x[-1:].copy(), (), None
+
+
+def test_a_forward_of_one_s_own_is_what_runs_everywhere():
+    x = np.random.default_rng(0).standard_normal((3000, 8, 3))
+    for net in (Twice(3, 4, seed=0), Sequential(Twice(3, 4), Dense(4, 2), seed=0), Sequential(LastStep())):
+        if isinstance(net, Sequential):
+            net.history_limit = 0
+        y, _, cache = net.forward(x)
+        assert not isinstance(cache, BlocksCache)
+        np.testing.assert_array_equal(net.predict(x), y)
+    stream, net = Twice(3, 4, seed=0).stream(8), Twice(3, 4, seed=0)
+    y = np.concatenate([stream.process(block) for block in np.split(x[:20], [1, 7])])
+    np.testing.assert_allclose(y, net.forward(x[:20])[0], rtol=1e-12, atol=1e-14)
+
+
+# A cache that is not its own
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU, RNN])
+def test_the_cache_of_a_cell_of_another_size_is_refused(make):
+    cell, dy = make(4, 3, seed=0), np.ones((5, 2, 3))
+    other = make(4, 2, seed=0).forward(np.ones((5, 2, 4)))[2]
+    with pytest.raises(ValueError, match=r"^expected the cache of a layer of 3 units, got one of 2$"):
+        cell.backward(dy, other)
+    other = make(1, 3, seed=0).forward(np.ones((5, 2, 1)))[2]
+    with pytest.raises(
+        ValueError, match=r"^expected the cache of a layer of 4 input features, got one of 1$"
+    ):
+        cell.backward(dy, other)
+    assert not cell.grad.any()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(NETS["lstm"], lambda: Residual(LSTM(3, 3, seed=0)), lambda: nl.ConcatHidden(LSTM(3, 2, seed=0))),
+        *(lambda: Bidirectional(LSTM(3, 2, seed=0), LSTM(3, 2, seed=0)), lambda: Dropout(0.5)),
+        *(lambda: nl.Activation("tanh"), lambda: GaussianNoise(0.1)),
+    ],
+)
+@pytest.mark.parametrize("cache", [None, [], (1, 2, 3, 4)])
+def test_what_is_no_cache_of_a_container_is_refused_in_one_sentence(make, cache):
+    with pytest.raises(ValueError, match=r"^expected the cache of \w+\.forward"):
+        make().backward(np.ones((5, 2, 3)), cache)

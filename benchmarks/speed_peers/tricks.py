@@ -33,12 +33,12 @@ def always_new(self: buffers.Buffers, key: Any, make: Callable[[], tuple[Any, ..
     return make()
 
 
-def step_by_tanh_of_each_gate(self: nl.LSTM, weights: Any, step: Any, W_x_x: Any, mask: Any) -> None:
+def step_by_tanh_of_each_gate(self: nl.LSTM, weights: Any, step: Any, from_x: Any, mask: Any) -> None:
     """`LSTM._step` as one would write it first: each gate by itself, fresh arrays, sigmoid by exp."""
     _, _, W, _, _ = weights
     _, seen, _, _, c, a, *_, ig, fc, c_t, tanh_c, _, h_t = step
     H = len(c)
-    a[...] = W @ seen + (0 if W_x_x is None else W_x_x)
+    a[...] = W @ seen + (0 if from_x is None else from_x)
     for gate in (a[:H], a[H : 2 * H], a[2 * H : 3 * H]):
         gate[...] = 1 / (1 + np.exp(-2 * gate))  # the weights hold the halving of the tanh form
     a[3 * H :] = np.tanh(a[3 * H :])

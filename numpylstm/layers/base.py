@@ -21,8 +21,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..parameters import Shapes, Views, size_of, views
-from .checks import check_array, check_dtype, check_lengths, compute_dtype, mask_steps, real_steps
-from .inference import Runner, Stream
+from .checks import (
+    check_array,
+    check_dtype,
+    check_lengths,
+    compute_dtype,
+    lengths_within,
+    mask_steps,
+    real_steps,
+)
+from .inference import Runner, Stream, swap_features
 from .state import check_state, map_state
 
 LAYERS: dict[str, type["Layer"]] = {}
@@ -42,12 +50,14 @@ class Layer:
         layers: the layers inside, for a container.
         options: names of the constructor's arguments, kept as attributes, that describe the layer.
         spares_dx: whether `backward` takes `need_dx=False`, to leave out a gradient that nobody asks for.
+        redoable: whether a sequence may be run in pieces, and a piece again, with the same result.
         causal: whether y[t] depends on x[:t + 1] alone, so that a sequence may come in pieces.
     """
 
     options: ClassVar[tuple[str, ...]] = ()
     causal: bool = True
     spares_dx: bool = False
+    redoable: bool = True
 
     params: Views
     grads: Views
@@ -57,6 +67,11 @@ class Layer:
         # Only the package's own: a class of the same name made in a lesson must not shadow the original.
         if cls.__module__.startswith(f"{__package__}.") and "forward" in vars(cls):
             LAYERS[cls.__name__] = cls
+        elif "forward" in vars(cls):
+            # What a class of one's own does in forward is its own affair: it is run by forward, and run once.
+            cls.redoable = False
+            if "_runner" not in vars(cls):
+                cls._runner = Layer._runner  # type: ignore[method-assign]
         if "backward" in vars(cls):
             cls.spares_dx = "need_dx" in inspect.signature(cls.backward).parameters
 
@@ -236,17 +251,16 @@ class Layer:
         return np.concatenate(pieces, axis=axis)
 
     def _predict_batch(self, x: np.ndarray, state: Any, lengths: np.ndarray | None) -> np.ndarray:
-        if not self.is_sequence(x):
+        if not self.is_sequence(x) or not self.redoable:
             return self.forward(x, state, lengths)[0]
-        x = x.swapaxes(1, 2) if x.ndim == 3 else x
+        x = swap_features(x)
         runner = self._runner(x, state)
         # In blocks, so that what one layer hands to the next stays small: unless the last step comes first.
         steps = max(PREDICT_COLUMNS // max(x.shape[-1], 1), 1) if self.causal else len(x)
         y: Any = None
         for start in range(0, max(len(x), 1), max(steps, 1)):
             block = x[start : start + steps]
-            rest = None if lengths is None else np.clip(lengths - start, 0, len(block))
-            piece = runner.run(block, rest)
+            piece = runner.run(block, lengths_within(lengths, slice(start, start + len(block))))
             if y is None:
                 y = np.empty((len(x), *piece.shape[1:]), piece.dtype)
             y[start : start + steps] = piece

@@ -19,27 +19,47 @@ KEPT_SETS, KEPT_BYTES = 64, 1 << 29
 
 
 class _Set:
-    """Arrays made together, with whatever was made of them, and how often they are referred to when free."""
+    """Arrays made together, with whatever was made of them."""
 
     def __init__(self, members: tuple[Any, ...]) -> None:
         self.members = members
-        self.nbytes = sum(array.nbytes for array in self._arrays() if array.base is None)
-        self.unused: list[int] = []
+        self.arrays = [member for member in members if isinstance(member, np.ndarray)]
+        self.nbytes = sum(array.nbytes for array in self.arrays if array.base is None)
+        self.own = [own_references(array, members) for array in self.arrays]
 
-    def _arrays(self) -> list[np.ndarray]:
-        return [member for member in self.members if isinstance(member, np.ndarray)]
+    def references(self) -> list[int]:
+        """How often anybody refers to the tuple of members, and to each array among them.
 
-    def _references(self) -> list[int]:
-        # A view that somebody made refers to the array that owns its memory; a view among the members may be
-        # held itself. The tuple counts too: a caller that has not unpacked it yet holds nothing else.
-        return [sys.getrefcount(self.members), *(sys.getrefcount(array) for array in self._arrays())]
-
-    def settle(self) -> None:
-        """Take the references that there are now for those of nobody."""
-        self.unused = self._references()
+        A view that somebody made refers to the array that owns its memory; a view among the members may be
+        held itself. A caller that has not unpacked the tuple yet holds nothing else.
+        """
+        return [sys.getrefcount(self.members), *(sys.getrefcount(array) for array in self.arrays)]
 
     def free(self) -> bool:
-        return self._references() == self.unused
+        """Whether nobody but the set itself refers to anything in it."""
+        tuple_alone, array_alone = ALONE
+        return self.references() == [tuple_alone, *(array_alone + own for own in self.own)]
+
+
+def own_references(array: np.ndarray, members: tuple[Any, ...]) -> int:
+    """How often things in `members` refer to an array: as its views, or by holding it once more."""
+    found, todo, seen = -1, list(members), {id(array)}  # that it is a member is in ALONE
+    for thing in members:
+        found += thing is array
+    while todo:
+        thing = todo.pop()
+        if isinstance(thing, tuple | list):
+            found += sum(inside is array for inside in thing)
+            todo += thing
+        elif isinstance(thing, np.ndarray) and id(thing) not in seen:
+            seen.add(id(thing))
+            found += thing.base is array
+    return found
+
+
+ALONE = [0, 0]
+ALONE[:] = _Set((np.empty(0),)).references()
+"""What `references` says where nobody else does: the numbers differ between Python versions."""
 
 
 class Buffers:
@@ -61,7 +81,6 @@ class Buffers:
                     self._sets.append(self._sets.pop(index))  # the longest unused come first
                     return kept.members
             made = _Set(make())
-            made.settle()  # not before: while it was being made, more frames than now referred to it
             if made.nbytes <= KEPT_BYTES:
                 self._sets.append((key, made))
                 while len(self._sets) > KEPT_SETS or sum(kept.nbytes for _, kept in self._sets) > KEPT_BYTES:

@@ -9,7 +9,7 @@ def check_dtype(dtype: Any) -> np.dtype:
     dtype = np.dtype(dtype)
     if dtype.kind not in "fc":
         raise ValueError(f"expected a floating or complex dtype, got {dtype}")
-    return dtype
+    return dtype.newbyteorder("=")
 
 
 def check_size(name: str, size: Any) -> int:
@@ -40,6 +40,16 @@ def check_cache(cache: Any, kind: type, layer: Any) -> Any:
     return cache
 
 
+def check_members(cache: Any, count: int, layer: Any) -> Any:
+    """The cache of a layer whose cache is a plain tuple or list of so many members."""
+    if not isinstance(cache, tuple | list) or len(cache) != count:
+        got = f"{len(cache)} members" if isinstance(cache, tuple | list) else f"a {type(cache).__name__}"
+        raise ValueError(
+            f"expected the cache of {type(layer).__name__}.forward, of {count} members, got {got}"
+        )
+    return cache
+
+
 def check_lengths(lengths: Any, x: np.ndarray, classes: bool = False) -> np.ndarray:
     """Lengths as an integer array (B,), for a sequence x (T, B, D), or (T, B) of classes.
 
@@ -57,6 +67,11 @@ def check_lengths(lengths: Any, x: np.ndarray, classes: bool = False) -> np.ndar
     if batch and (lengths.min() < 0 or lengths.max() > steps):
         raise ValueError(f"expected lengths from 0 to {steps}, got {lengths.min()} to {lengths.max()}")
     return lengths.astype(np.intp)
+
+
+def lengths_within(lengths: np.ndarray | None, part: slice) -> np.ndarray | None:
+    """How many of the steps in `part` are real in each sequence."""
+    return None if lengths is None else np.clip(lengths - part.start, 0, part.stop - part.start)
 
 
 def real_steps(lengths: np.ndarray, steps: int) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .base import Layer
-from .checks import check_array, check_lengths, mask_steps, real_steps
+from .checks import check_array, check_lengths, check_members, mask_steps, real_steps
+from .inference import swap_features
 from .state import check_state
 
 
@@ -32,6 +33,7 @@ class Container(Layer):
             dtype = np.result_type(*own)
         super().__init__({}, dtype, layers)
         self.causal = all(layer.causal for layer in layers)
+        self.redoable = all(layer.redoable for layer in layers)
         if seed is not None:
             self.initialize(np.random.default_rng(seed))
 
@@ -102,10 +104,10 @@ class StackRunner:
         """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
         outputs = [x]
         for index, layer in enumerate(self.layers):
-            if index == len(self.runners):
-                with naming(index, layer):
+            with naming(index, layer):
+                if index == len(self.runners):
                     self.runners.append(layer._runner(outputs[-1], self.states[index]))
-            outputs.append(self.runners[index].run(outputs[-1], lengths))
+                outputs.append(self.runners[index].run(outputs[-1], lengths))
         return np.concatenate(outputs[1:], axis=1) if self.side_by_side else outputs[-1]
 
     def step(self, x: np.ndarray) -> np.ndarray:
@@ -144,7 +146,7 @@ class ConcatHidden(Container):
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy (T, B, H_1 + ... + H_n) -> dx and the gradients by all initial states; adds into `grad`."""
-        caches, sizes = cache
+        caches, sizes = check_members(cache, 2, self)
         dy = check_array("dy", dy)
         if dy.shape[-1:] != (sum(sizes),):
             raise ValueError(f"expected dy of shape (..., {sum(sizes)}), got {dy.shape}")
@@ -158,8 +160,7 @@ class ConcatHidden(Container):
         return dx, tuple(dstates)
 
     def _runner(self, x: np.ndarray, state: Any) -> StackRunner:
-        outer = x.swapaxes(1, 2) if x.ndim == 3 else x
-        return StackRunner(self.layers, self._check_state(state, outer), side_by_side=True)
+        return StackRunner(self.layers, self._check_state(state, swap_features(x)), side_by_side=True)
 
 
 class Residual(Container):
@@ -190,20 +191,20 @@ class Residual(Container):
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy -> dy + what the layer passes on, and the gradient by its initial state."""
-        inner, real = cache
+        inner, real = check_members(cache, 2, self)
         dy = check_array("dy", dy)
         dx, dstate = self.layers[0].backward(dy, inner, self._check_state(dstate, dy, "dstate")[0])
         return dx + mask_steps(dy, real).astype(dx.dtype, copy=False), (dstate,)
 
     def _runner(self, x: np.ndarray, state: Any) -> "ResidualRunner":
-        return ResidualRunner(self.layers[0], x, self._check_state(state, x.swapaxes(1, 2))[0])
+        return ResidualRunner(self.layers[0], x, self._check_state(state, swap_features(x))[0])
 
 
 class ResidualRunner:
     """Runs a layer by its own runner and adds its input."""
 
     def __init__(self, layer: Layer, x: np.ndarray, state: Any) -> None:
-        self.runner, self.dtype = layer._runner(x, state), layer.dtype
+        self.runner = layer._runner(x, state)
 
     @property
     def state(self) -> tuple[Any, ...]:
@@ -276,7 +277,7 @@ class Bidirectional(Container):
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """dy -> dx from both directions, and the gradients by both initial states; adds into `grad`."""
-        cache_there, cache_back, width, shape, lengths = cache
+        cache_there, cache_back, width, shape, lengths = check_members(cache, 5, self)
         dy = check_array("dy", dy)
         if dy.shape != shape:
             raise ValueError(f"expected dy of shape {shape}, got {dy.shape}")
@@ -300,7 +301,9 @@ class Bidirectional(Container):
         return (y_there + y_back) * (0.5 if self.merge == "mean" else 1)
 
     def _runner(self, x: np.ndarray, state: Any) -> "BidirectionalRunner":
-        return BidirectionalRunner(self, x, self._check_state(state, x.swapaxes(1, 2)))
+        if x.ndim != 3:
+            raise ValueError(f"expected x of shape (T, B, D), got {x.shape}")
+        return BidirectionalRunner(self, x, self._check_state(state, swap_features(x)))
 
 
 class BidirectionalRunner:

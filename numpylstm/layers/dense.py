@@ -16,8 +16,9 @@ from ..activations import get_activation
 from ..threads import threads_for
 from .base import StatelessLayer
 from .buffers import Buffers
-from .checks import check_cache, check_size, compute_dtype, mask_steps, real_steps
+from .checks import check_cache, check_members, check_size, compute_dtype, mask_steps, real_steps
 from .dropout import Dropout
+from .inference import swap_features
 from .initialization import check_init, glorot, pytorch_uniform
 from .products import Gradient
 from .sequential import Sequential
@@ -121,7 +122,7 @@ class Dense(StatelessLayer):
 
     def _runner(self, x: np.ndarray, state: Any) -> "DenseRunner":
         check_state(state, ())
-        self._check_x(x.swapaxes(1, 2), self.input_size)
+        self._check_x(swap_features(x), self.input_size)
         return DenseRunner(self)
 
 
@@ -181,7 +182,7 @@ class Activation(StatelessLayer):
         return (y.copy() if y is x else y), (), (y.copy(), real)  # the caller may write into x and y
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
-        y, real = cache
+        y, real = check_members(cache, 2, self)
         dy = self._check_dy(dy, y.shape, real)
         return get_activation(self.name).backward(y, dy.copy()), ()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .base import StatelessLayer
-from .checks import check_probability
+from .checks import check_members, check_probability
 
 
 class Dropout(StatelessLayer):
@@ -63,7 +63,7 @@ class Dropout(StatelessLayer):
         return x * mask, (), (mask, x.shape, real)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
-        mask, shape, real = cache
+        mask, shape, real = check_members(cache, 3, self)
         dy = self._check_dy(dy, shape, real)
         return (dy.copy() if mask is None else dy * mask), ()
 
@@ -110,5 +110,5 @@ class GaussianNoise(StatelessLayer):
         return (y if real is None else np.where(real, y, x)), (), (x.shape, real)
 
     def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
-        shape, real = cache
+        shape, real = check_members(cache, 2, self)
         return self._check_dy(dy, shape, real).copy(), ()

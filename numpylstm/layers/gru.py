@@ -113,15 +113,15 @@ class GRU(RecurrentLayer):
         sigmoid(a) = (1 + tanh(a / 2)) / 2: with the halving inside the weights, one tanh serves both gates.
         """
         H, D = self.hidden_size, self.input_size
-        half = np.repeat([0.5, 1], [2 * H, H])[:, None].astype(dtype)
+        halves = np.repeat([0.5, 1], [2 * H, H])[:, None].astype(dtype)
         b_x = b_h = np.zeros((3 * H, 1), dtype)
         if self.bias:
-            b_x, b_h = self.params["b_x"][:, None] * half, self.params["b_h"][:, None] * half
+            b_x, b_h = self.params["b_x"][:, None] * halves, self.params["b_h"][:, None] * halves
         if not self.reset_after:
             b_x, b_h = b_x + b_h, np.zeros_like(b_h)  # for W_hn meets no 1 in r h_{t-1}
         W_x, W = self._buffers.empty((3 * H, D), dtype), self._buffers.empty((3 * H, 1 + H), dtype)
-        np.multiply(self.params["W_x"], half, W_x)
-        np.multiply(self.params["W_h"], half, W[:, 1:])
+        np.multiply(self.params["W_x"], halves, W_x)
+        np.multiply(self.params["W_h"], halves, W[:, 1:])
         W[:, :1] = b_h
         return W_x, b_x, W, np.array(0.5, dtype)
 
@@ -159,12 +159,12 @@ class GRU(RecurrentLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, GRUState, GRUCache]:
-        """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
+        """x (T, B, D) or classes (T, B) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0,), lengths = self._enter(x, state, lengths)
         T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
         mask = self._dropout_mask(B, training, rng, dtype)
 
-        input = Input(x, self._buffers)
+        input = Input(x, self.input_size, self._buffers)
         seen, (h,), steps, v = self._memory(T, B, 0, dtype, masked=mask is not None)
         h[0] = h0
         with threads_for(3 * H * H * B):
@@ -208,8 +208,8 @@ class GRU(RecurrentLayer):
         dx is None for classes, and without `need_dx`.
         """
         input, h, seen, v, mask, lengths = check_cache(cache, GRUCache, self)
-        T, H, B = len(v), self.hidden_size, v.shape[2]
-        dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), v.dtype, lengths)
+        T, H, B = len(v), v.shape[1] // 4, v.shape[2]
+        dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), v.dtype, lengths, input.features)
         dtype, stops = dh.dtype, ended(lengths, T)
         dx = None
         if need_dx and not input.is_classes:

@@ -8,6 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from .checks import check_size
+
+
+def swap_features(x: np.ndarray) -> np.ndarray:
+    """(T, B, D) -> (T, D, B) or back, as a view; anything else as it is."""
+    return x.swapaxes(1, 2) if x.ndim == 3 else x
+
 
 class Runner:
     """Runs any layer by its `forward`. Layers that can do better bring a runner of their own.
@@ -21,9 +28,8 @@ class Runner:
 
     def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
-        x = x.swapaxes(1, 2) if x.ndim == 3 else x
-        y, self.state, _ = self.layer.forward(x, self.state, lengths)
-        return y.swapaxes(1, 2)
+        y, self.state, _ = self.layer.forward(swap_features(x), self.state, lengths)
+        return swap_features(y)
 
     def step(self, x: np.ndarray) -> np.ndarray:
         """A single step x (D, B) or classes (B,) -> (H, B), which the next step may overwrite."""
@@ -40,7 +46,7 @@ class Stream:
     def __init__(self, layer: Any, batch: int = 1) -> None:
         if not layer.causal:
             raise ValueError(f"{type(layer).__name__} needs the whole sequence at once and cannot stream")
-        self.layer, self.batch = layer, batch
+        self.layer, self.batch = layer, check_size("batch", batch)
         self.reset()
 
     def reset(self) -> None:
@@ -71,7 +77,7 @@ class Stream:
             return y[0].copy() if signal and len(y) == 1 else y.T[None].copy()
         if signal:
             block = block[:, None, None]
-        y = self._runner.run(block.swapaxes(1, 2) if block.ndim == 3 else block)
+        y = self._runner.run(swap_features(block))
         return y[:, 0, 0].copy() if signal and y.shape[1] == 1 else y.swapaxes(1, 2).copy()
 
     def _prepare(self, block: np.ndarray) -> None:
@@ -80,5 +86,5 @@ class Stream:
         if x.ndim not in (2, 3) or x.shape[1] != self.batch:
             raise ValueError(f"expected a block of shape (n, {self.batch}, D), got {x.shape}")
         state = self.state
-        self._runner = self.layer._runner(x.swapaxes(1, 2) if x.ndim == 3 else x, state)
+        self._runner = self.layer._runner(swap_features(x), state)
         self._state = state

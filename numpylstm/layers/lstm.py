@@ -208,7 +208,7 @@ class LSTM(RecurrentLayer):
         mask = self._dropout_mask(B, training, rng, dtype)
 
         F = self._joined(x)
-        input = None if F else Input(x, self._buffers)
+        input = None if F else Input(x, self.input_size, self._buffers)
         seen, (h, c), steps, u, v, tanh_c = self._memory(T, B, F, dtype, masked=mask is not None)
         h[0], c[0] = h0, c0
         if F:
@@ -219,15 +219,15 @@ class LSTM(RecurrentLayer):
         cache = LSTMCache(u, seen, v, tanh_c, input, mask, lengths)
         return self._leave(h[1:], lengths), LSTMState(h[T].T.copy(), c[T].T.copy()), cache
 
-    def _step(self, weights: tuple[Any, ...], step: LSTMStep, W_x_x: Any, mask: Any) -> None:
+    def _step(self, weights: tuple[Any, ...], step: LSTMStep, from_x: Any, mask: Any) -> None:
         """The equations above for one step, in the views of `step`."""
         _, _, W, p, half = weights
         _, seen, seen_h, h, c, a, gates, sigmoids, i_f, g_c, ig_fc, ig, fc, c_t, tanh_c, o, h_t = step
         if mask is not None:
             np.multiply(h, mask, seen_h)
         W.dot(seen, a)  # not np.dot, which takes a quarter of a microsecond longer to begin
-        if W_x_x is not None:
-            np.add(a, W_x_x, a)
+        if from_x is not None:
+            np.add(a, from_x, a)
         if p is not None:
             i_f += (p[:2] * c).reshape(i_f.shape)
         np.tanh(gates, gates)
@@ -254,7 +254,9 @@ class LSTM(RecurrentLayer):
         u, seen, v, tanh_c, input, mask, lengths = check_cache(cache, LSTMCache, self)
         T, H, B = tanh_c.shape
         F = seen.shape[1] - 1 - H
-        dy, (dh, dc) = self._enter_backward(dy, dstate, tanh_c.shape, u.dtype, lengths)
+        dy, (dh, dc) = self._enter_backward(
+            dy, dstate, tanh_c.shape, u.dtype, lengths, F if input is None else input.features
+        )
         dtype = dh.dtype
         h_ig_fc = u[1:, F + 1 :]
         W_h_T = transposed(self.params["W_h"], self._buffers)

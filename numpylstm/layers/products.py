@@ -92,7 +92,8 @@ class Input:
     class it is a column of W_x: there is nothing to multiply at all.
     """
 
-    def __init__(self, x: np.ndarray, buffers: Buffers) -> None:
+    def __init__(self, x: np.ndarray, features: int, buffers: Buffers) -> None:
+        self.features = features
         # A copy: the caller may use the memory of x again before backward.
         self.x, self.buffers = buffers.empty(x.shape, x.dtype), buffers
         np.copyto(self.x, x)

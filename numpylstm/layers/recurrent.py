@@ -154,13 +154,14 @@ class RecurrentLayer(Layer):
         """The steps of a sequence; where one has ended, its state stays as it is."""
         W_x, b_x, *_ = weights
         projected = repeat(None) if input is None else input.products(W_x, b_x)
+        # `steps` comes first: asked for the one after the last, a runner takes out the last output.
         for step, from_x, stop in zip(steps, projected, stops, strict=False):
             if stop is None:
                 self._step(weights, step, from_x, mask)
                 continue
-            held = [before.copy() for before, _ in step[0]]
+            held = [before.copy() for before, _ in step.states]
             self._step(weights, step, from_x, mask)
-            for (_, after), state in zip(step[0], held, strict=True):
+            for (_, after), state in zip(step.states, held, strict=True):
                 np.copyto(after, state, where=stop)
 
     def _keep(self, x: np.ndarray) -> np.ndarray:
@@ -177,10 +178,24 @@ class RecurrentLayer(Layer):
         return y.transpose(0, 2, 1)
 
     def _enter_backward(
-        self, dy: Any, dstate: Any, shape: tuple[int, int, int], dtype: np.dtype, lengths: np.ndarray | None
+        self,
+        dy: Any,
+        dstate: Any,
+        shape: tuple[int, int, int],
+        dtype: np.dtype,
+        lengths: np.ndarray | None,
+        features: int,
     ) -> tuple[np.ndarray, Any]:
         """dy as (T, H, B), 0 at padded steps, and the gradient by the final state as (H, B) copies."""
         steps, hidden, batch = shape
+        if hidden != self.hidden_size:
+            raise ValueError(
+                f"expected the cache of a layer of {self.hidden_size} units, got one of {hidden}"
+            )
+        if features != self.input_size:
+            raise ValueError(
+                f"expected the cache of a layer of {self.input_size} input features, got one of {features}"
+            )
         dy = check_array("dy", dy)
         if dy.shape != (steps, batch, hidden):
             raise ValueError(f"expected dy of shape {(steps, batch, hidden)}, got {dy.shape}")
@@ -228,7 +243,7 @@ class CellRunner:
         """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
         x = self.cell._enter_x(x, lengths, self.dtype)
         y = self.cell._buffers.empty((len(x), *self.h.shape[1:]), self.dtype)
-        input = None if self.joined else Input(x, self.cell._buffers)
+        input = None if self.joined else Input(x, self.cell.input_size, self.cell._buffers)
         with threads_for(self.weights[2].size * x.shape[-1]):
             self.cell._run(self._steps(x, y), self.weights, input, ended(lengths, len(x)), None)
         if lengths is not None:

@@ -36,6 +36,16 @@ class RNNCache(NamedTuple):
     lengths: np.ndarray | None
 
 
+class RNNStep(NamedTuple):
+    """What one step works on: views (H, B) of a sequence's memory, made once and walked along."""
+
+    states: tuple[tuple[np.ndarray, np.ndarray], ...]  # (before, after) of h
+    seen: np.ndarray  # h_{t-1} as the weights see it
+    h: np.ndarray  # h_{t-1}
+    a: np.ndarray  # pre-activation; a product cannot overwrite what it multiplies
+    h_t: np.ndarray
+
+
 class RNN(RecurrentLayer):
     """One plain recurrent layer, x (T, B, D) -> y (T, B, H), state (h,).
 
@@ -88,7 +98,7 @@ class RNN(RecurrentLayer):
     def _memory(
         self, T: int, B: int, joined: int, dtype: np.dtype, masked: bool = False, in_place: bool = False
     ) -> tuple[Any, ...]:
-        """Arrays for T steps, those of the states, and for each step the views of them that `_step` names.
+        """Arrays for T steps, those of the states, and an RNNStep for each step.
 
         In place there is one step's memory, and what the step makes overwrites what it started from.
         """
@@ -97,10 +107,9 @@ class RNN(RecurrentLayer):
         def make() -> tuple[Any, ...]:
             h = np.empty((T + later, self.hidden_size, B), dtype)
             seen = np.empty((T, self.hidden_size, B), dtype) if masked else h[:T]
-            # A product cannot overwrite what it multiplies: so its result waits elsewhere.
             a = np.empty((self.hidden_size, B), dtype)
             states = zip(zip(h[:T], h[later:], strict=True), strict=True)
-            return h, seen, list(zip(states, seen, h[:T], repeat(a, T), h[later:], strict=True))
+            return h, seen, list(map(RNNStep, states, seen, h, repeat(a), h[later:]))
 
         h, seen, steps = self._buffers.get((T, B, dtype, masked, in_place), make)
         return seen, (h,), steps
@@ -113,12 +122,12 @@ class RNN(RecurrentLayer):
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, RNNState, RNNCache]:
-        """x (T, B, D) -> y (T, B, H), the final state, and the cache for `backward`."""
+        """x (T, B, D) or classes (T, B) -> y (T, B, H), the final state, and the cache for `backward`."""
         x, (h0,), lengths = self._enter(x, state, lengths)
         T, B, H, dtype = len(x), x.shape[-1], self.hidden_size, h0.dtype
         mask = self._dropout_mask(B, training, rng, dtype)
 
-        input = Input(x, self._buffers)
+        input = Input(x, self.input_size, self._buffers)
         seen, (h,), steps = self._memory(T, B, 0, dtype, masked=mask is not None)
         h[0] = h0
         with threads_for(H * H * B):
@@ -127,7 +136,7 @@ class RNN(RecurrentLayer):
         cache = RNNCache(input, h, seen, mask, lengths)
         return self._leave(h[1:], lengths), RNNState(h[T].T.copy()), cache
 
-    def _step(self, weights: tuple[Any, ...], step: tuple[Any, ...], from_x: Any, mask: Any) -> None:
+    def _step(self, weights: tuple[Any, ...], step: RNNStep, from_x: Any, mask: Any) -> None:
         """The equations above for one step, in the views of `step`."""
         _, _, W_h, activation = weights
         _, seen, h, a, h_t = step
@@ -147,7 +156,7 @@ class RNN(RecurrentLayer):
         """
         input, h, seen, mask, lengths = check_cache(cache, RNNCache, self)
         T, H, B = h[1:].shape
-        dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), h.dtype, lengths)
+        dy, (dh,) = self._enter_backward(dy, dstate, (T, H, B), h.dtype, lengths, input.features)
         dtype, stops = dh.dtype, ended(lengths, T)
         dx = None
         if need_dx and not input.is_classes:

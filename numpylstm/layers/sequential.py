@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .base import Layer
-from .checks import check_array, check_cache, check_lengths
+from .checks import check_array, check_cache, check_lengths, check_members, lengths_within
 from .containers import Container, StackRunner
+from .inference import swap_features
 from .state import check_state, map_state
 
 
@@ -15,7 +16,7 @@ class BlocksCache(NamedTuple):
     """What backward needs of a forward pass whose history is not kept: where each block of steps began."""
 
     x: np.ndarray  # (T, B, D) or classes (T, B)
-    states: list[tuple[Any, ...]]
+    states: list[tuple[Any, ...]]  # of all layers, at the start of each block
     steps: int  # of a block
     lengths: np.ndarray | None
     training: bool
@@ -34,7 +35,8 @@ class Sequential(Container):
     that would be more than `history_limit` bytes, it keeps the states at the start of every block of steps
     only, and the backward pass goes forward again through each block when its turn comes (Chen et al. 2016,
     arXiv:1604.06174; for recurrent networks Gruslys et al. 2016, arXiv:1606.03401): the same gradients in a
-    little more time. Not where dropout or noise would be drawn twice, nor with a Bidirectional inside.
+    little more time, as long as the parameters have not changed in between. Not where dropout or noise would
+    be drawn twice, nor with a Bidirectional or a layer of one's own inside.
 
     Args:
         layers: the layers, in order. They become part of this network.
@@ -46,12 +48,22 @@ class Sequential(Container):
         history_limit: in bytes; 0 never keeps a history, infinity always.
     """
 
-    history_limit: float = 1 << 29
+    _history_limit: float = 1 << 29
 
     def __init__(
         self, *layers: Layer, dtype: Any = None, seed: int | np.random.Generator | None = None
     ) -> None:
         super().__init__(layers, dtype, seed)
+
+    @property
+    def history_limit(self) -> float:
+        return self._history_limit
+
+    @history_limit.setter
+    def history_limit(self, limit: float) -> None:
+        if not (isinstance(limit, int | float) and limit >= 0):
+            raise ValueError(f"expected a history_limit in bytes, 0 to infinity, got {limit!r}")
+        self._history_limit = limit
 
     def forward(
         self,
@@ -64,7 +76,8 @@ class Sequential(Container):
         """x -> y of the last layer, the states of all layers, and their caches."""
         x = check_array("x", x)
         step_bytes = self._kept_per_step() * x.shape[1] * self.dtype.itemsize if self.is_sequence(x) else 0
-        if step_bytes * len(x) > self.history_limit and self.causal and not (training and self._draws()):
+        redoable = self.causal and self.redoable and not (training and self._draws())
+        if redoable and step_bytes * len(x) > self.history_limit:
             return self._forward_in_blocks(x, state, lengths, training, block_of(step_bytes))
         outputs, states, caches = self._run_stack(x, state, lengths, training, rng)
         return outputs[-1], states, caches
@@ -79,7 +92,7 @@ class Sequential(Container):
         if isinstance(cache, BlocksCache):
             return self._backward_in_blocks(dy, cache, dstate, need_dx)
         dx: Any = check_array("dy", dy)
-        check_cache(cache, list, self)
+        check_members(check_cache(cache, list, self), len(self.layers), self)
         dstates = list(self._check_state(dstate, dx, "dstate"))
         for index in reversed(range(len(self.layers))):
             layer: Any = self.layers[index]
@@ -95,7 +108,7 @@ class Sequential(Container):
         state = map_state(np.array, check_state(state, self.initial_state(x.shape[1])))
         lengths = None if lengths is None else check_lengths(lengths, x, classes=x.ndim == 2)
         cache = BlocksCache(x.copy(), [], steps, lengths, training)
-        inner = x.swapaxes(1, 2) if x.ndim == 3 else x
+        inner = swap_features(x)
         runner = self._runner(inner, state)
         y: Any = None
         for start in range(0, len(x), steps):
@@ -123,12 +136,7 @@ class Sequential(Container):
         return dx, dstate
 
     def _runner(self, x: np.ndarray, state: Any) -> "StackRunner":
-        return StackRunner(self.layers, self._check_state(state, x.swapaxes(1, 2) if x.ndim == 3 else x))
-
-
-def lengths_within(lengths: np.ndarray | None, part: slice) -> np.ndarray | None:
-    """How many of the steps in `part` are real in each sequence."""
-    return None if lengths is None else np.clip(lengths - part.start, 0, part.stop - part.start)
+        return StackRunner(self.layers, self._check_state(state, swap_features(x)))
 
 
 def block_of(step_bytes: int) -> int:
