@@ -3,9 +3,10 @@
     python benchmarks/speed.py [--peers torch,jax,keras,naive] [--workloads W1,W4,...] [--rounds 5]
                                [--threads N] [--out DIR] [--quick]
 
-Each peer runs in a process of its own. They take turns, for some rounds, and wait meanwhile; of each the
-lower quartile of its step times counts. A peer gets one thread or two, whichever a first trial found faster;
-ours chooses for itself. The floor is what a workload's bare matrix products take, see `speed_peers/floor.py`.
+Each peer runs in a process of its own, a fresh one for each row. They take turns, for some rounds, and wait
+meanwhile; of each the lower quartile of its step times counts. A peer gets one thread or two, whichever a
+first trial found faster; ours chooses for itself. The floor is what a workload's bare matrix products take,
+see `speed_peers/floor.py`.
 
 Beside the workloads of `speed_peers/workloads.py` there are the figures of ours alone, `variants`, `import`,
 `memory` and `tricks`; --workloads chooses among all of them. Exit code 1 if a target is missed. `--quick`
@@ -133,12 +134,15 @@ def run(args: argparse.Namespace, peers: list[str], names: list[str]) -> dict[st
     if workloads:
         print("\nms: a step, lower quartile; share: floor / ours; x: how many times as long as ours")
         print(report.header(peers), flush=True)
-        with ExitStack() as stack:
-            workers = start_workers(peers, args.threads, stack)
-            for name in workloads:
-                for mode in WORKLOADS[name].modes:
-                    rows.append(measure(workers, name, mode, rounds, args.quick))
-                    print(report.line(rows[-1], peers, judged=not args.quick), flush=True)
+        with ExitStack() as shared:
+            workers = start_workers(peers, args.threads, shared) if args.quick else None
+            for name, mode in ((work, mode) for work in workloads for mode in WORKLOADS[work].modes):
+                # Fresh processes for each row, as a program of its own has: what memory costs a process
+                # depends on how much it has used and given back before, by half for some peers.
+                with ExitStack() as stack:
+                    fresh = workers or start_workers(peers, args.threads, stack)
+                    rows.append(measure(fresh, name, mode, rounds, args.quick))
+                print(report.line(rows[-1], peers, judged=not args.quick), flush=True)
     for what in (name for name in names if name in OWN):
         print()
         for found in answer("own", what, rounds, args.threads or 0, "quick" if args.quick else "full"):
