@@ -33,8 +33,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from .threads import set_threads
 
-        # The layers of these tasks are narrow: a second thread costs twice the processor for a fifth of the
-        # time, and where the other processor is busy it costs time as well.
         if args.threads is not None and not set_threads(args.threads):
             remark("--threads has no effect: this NumPy uses no OpenBLAS of its own")
         with warnings.catch_warnings():

@@ -106,16 +106,16 @@ class Dense(StatelessLayer):
         x, y, real = check_cache(cache, DenseCache, self)
         dy = self._check_dy(dy, y.shape, real)
         da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
-        dx = self._buffers.empty(x.shape, np.result_type(da, self.dtype))
+        dx = self._buffers.empty(x.shape, np.result_type(da, self.dtype)) if need_dx else None
         one_step = (None,) * (3 - x.ndim)  # a batch (B, D) is a sequence of one step
         with threads_for(self.params["W"].size * x.shape[-1]):
             gradient = Gradient(da[one_step], self._buffers)
             self.grads["W"] += gradient.by_weights(x[one_step])
-            if need_dx:
+            if dx is not None:
                 gradient.by_input(self.params["W"], dx[one_step])
         if self.bias:
             self.grads["b"] += gradient.by_bias()
-        return (dx.swapaxes(-1, -2) if need_dx else None), ()
+        return None if dx is None else dx.swapaxes(-1, -2), ()
 
     def _kept_per_step(self) -> int:
         return self.input_size + self.output_size

@@ -24,6 +24,7 @@ from .checks import (
     mask_steps,
     real_steps,
 )
+from .inference import swap_features
 from .initialization import check_init, glorot, orthogonal, pytorch_uniform
 from .products import LARGE, Input, block_steps
 from .state import check_state, state_arrays
@@ -100,7 +101,7 @@ class RecurrentLayer(Layer):
         dtype = compute_dtype(self.dtype, x, *state)
         if lengths is not None:
             lengths = check_lengths(lengths, x, classes=x.ndim == 2)
-        x = self._enter_x(x.swapaxes(1, 2) if x.ndim == 3 else x, lengths, dtype)
+        x = self._enter_x(swap_features(x), lengths, dtype)
         return x, [np.ascontiguousarray(s.T, dtype) for s in state], lengths
 
     def _check_x(self, x: Any) -> np.ndarray:
@@ -164,15 +165,10 @@ class RecurrentLayer(Layer):
             for (_, after), state in zip(step.states, held, strict=True):
                 np.copyto(after, state, where=stop)
 
-    def _keep(self, x: np.ndarray) -> np.ndarray:
-        """A copy for the cache: the caller may use the memory of x again before backward."""
-        kept = self._buffers.empty(x.shape, x.dtype)
-        kept[...] = x
-        return kept
-
     def _leave(self, h: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         """The hidden states (T, H, B) as an output (T, B, H) that owns its memory, 0 at padded steps."""
-        y = self._keep(h)
+        y = self._buffers.empty(h.shape, h.dtype)
+        np.copyto(y, h)
         if lengths is not None:
             np.copyto(y, 0, where=~real_steps(lengths, len(y))[:, None, :])
         return y.transpose(0, 2, 1)
@@ -224,7 +220,7 @@ class CellRunner:
     """Runs a recurrent layer in the memory of a single step, which stays in the cache."""
 
     def __init__(self, cell: RecurrentLayer, x: np.ndarray, state: Any) -> None:
-        x = cell._check_x(x.swapaxes(1, 2) if x.ndim == 3 else x)
+        x = cell._check_x(swap_features(x))
         x, start, _ = cell._enter(x[:0], state, None)  # of x only shape and dtype matter yet
         self.cell, self.joined, self.dtype = cell, cell._joined(x), start[0].dtype
         self.weights = cell._weights(self.joined, self.dtype)
