@@ -180,13 +180,18 @@ def filter_import_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .history import History
 
     model = interop.read(args.file)
-    for sentence in model.remarks:
-        remark(sentence)
+    if model.channels != (1, 1):
+        raise ValueError(
+            f"expected a network from one sample to one sample, got one from {model.channels[0]} inputs "
+            f"to {model.channels[1]} outputs in {args.file}"
+        )
     with open_run(args.out or "runs/import") as folder:
         figures = {"format": model.format, "rate": model.rate, "remarks": model.remarks}
         figures |= {"parameters": model.net.theta.size, "answer_error": model.answer_error}
-        config = {"task": "filter", "imported": args.file, "rate": model.rate}
+        config = {"task": "filter", "imported": args.file, "rate": model.rate, "seed": args.seed}
         write_run(folder, model.net, History(), config, figures, {"task": "filter", "rate": model.rate})
+    for sentence in model.remarks:
+        remark(sentence)
     known = "not said" if model.rate is None else f"{model.rate} Hz"
     lines = [f"read {args.file}, format {model.format}, {model.net.theta.size} parameters, rate: {known}"]
     if model.answer_error is not None:

@@ -31,6 +31,7 @@ class PluginModel:
         format: one of FORMATS.
         rate: sample rate in Hz, None where the file does not say.
         remarks: sentences that its user should see.
+        channels: how many go in and come out; with knobs there are 2 or 3 inputs, the sound first.
         answer_error: the largest distance from the known answer of an AIDA-X file, full scale 1; None where
             a file has none.
     """
@@ -39,6 +40,7 @@ class PluginModel:
     format: str
     rate: int | float | None = None
     remarks: list[str] = field(default_factory=list)
+    channels: tuple[int, int] = (1, 1)
     answer_error: float | None = None
 
 
@@ -46,23 +48,27 @@ def read(path: str | PathLike[str]) -> PluginModel:
     """Read a plug-in file. Its format is told by what is in it, whatever its name.
 
     Raises:
+        FileNotFoundError: there is no such file.
         OSError: the file cannot be opened.
         PluginFileError: it is malformed, holds what no layer here does, or its network does not give the
             known answer that the file comes with.
     """
     document = read_json(path)
+    rate, error, remarks = None, None, list[str]()
     try:
         format = _format_of(document)
         if format == "aidax":
-            net, rate, error = rtneural.read_aidax(document)
-            return PluginModel(net, format, rate, answer_error=error)
-        if format == "nam":
-            parts, rate, remarks = nam.read(document)
-            return PluginModel(put_together(parts), format, rate, remarks)
-        parts, remarks = (guitarml if format == "guitarml" else rtneural).read(document)
-        return PluginModel(put_together(parts), format, None, remarks)
-    except PluginFileError as error:
-        raise PluginFileError(f"{error}, in {fspath(path)}") from None
+            parts, net, rate, error = rtneural.read_aidax(document)
+        else:
+            if format == "nam":
+                parts, rate, remarks = nam.read(document)
+            else:
+                parts, remarks = (guitarml if format == "guitarml" else rtneural).read(document)
+            net = put_together(parts)
+        channels = parts.layers[0].input_size, parts.layers[-1].output_size
+        return PluginModel(net, format, rate, remarks, channels, error)
+    except PluginFileError as refused:
+        raise PluginFileError(f"{refused}, in {fspath(path)}") from None
 
 
 def load(path: str | PathLike[str]) -> Layer:

@@ -1,6 +1,7 @@
 """Reading JSON that somebody else wrote, so that whatever is wrong with it ends in one sentence."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from os import PathLike, fspath
@@ -19,11 +20,16 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
 
     Raises:
         PluginFileError: no JSON, something else than an object, a key twice, NaN or infinity, too large.
-        OSError: the file cannot be opened.
+        FileNotFoundError: there is no such file.
+        OSError: it cannot be opened.
     """
+    name = fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {name}")
+    if os.path.isdir(path):
+        raise PluginFileError(f"expected a plug-in file, got the folder {name}")
     with open(path, "rb") as file:
         content = file.read(LARGEST + 1)
-    name = fspath(path)
     if len(content) > LARGEST:
         raise PluginFileError(f"expected a plug-in file, got more than {LARGEST} bytes in {name}")
     try:

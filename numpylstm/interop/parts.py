@@ -127,12 +127,17 @@ def take_apart(net: Layer) -> Parts:
         if type(layer) is LSTM or type(layer) is GRU:
             layers.append(_cell(layer, states.get(index)))
         elif type(layer) is Dense:
-            layers.append(Readout(_single(layer.params["W"]), _bias(layer, "b"), layer.activation))
+            activation = None if layer.activation == "identity" else layer.activation
+            layers.append(Readout(_single(layer.params["W"]), _bias(layer, "b"), activation))
+        elif type(layer) in (Dropout, GaussianNoise) or (
+            type(layer) is Activation and layer.name == "identity"
+        ):
+            continue  # they change nothing
         elif type(layer) is Activation and layers and isinstance(layers[-1], Readout):
             if layers[-1].activation is not None:
                 raise PluginFileError("expected one activation after a Dense layer, got two")
             layers[-1].activation = layer.name
-        elif type(layer) not in (Dropout, GaussianNoise):
+        else:
             raise PluginFileError(f"expected layers LSTM, GRU and Dense, got {_described(layer)}")
     parts = Parts(layers, residual)
     if not parts.cells:

@@ -177,8 +177,8 @@ def known_input() -> np.ndarray:
     return np.concatenate([sweep, np.zeros(1024)]).astype(np.float32)
 
 
-def read_aidax(document: dict[str, Any]) -> tuple[Layer, int | float | None, float | None]:
-    """The network, the rate in Hz or None, and how far off its known answer is, None if it has none.
+def read_aidax(document: dict[str, Any]) -> tuple[Parts, Layer, int | float | None, float | None]:
+    """The parts; the network, gains included; the rate in Hz; how far off the known answer is. Or None each.
 
     Raises:
         PluginFileError: the document is malformed, or the network does not give the known answer.
@@ -200,7 +200,7 @@ def read_aidax(document: dict[str, Any]) -> tuple[Layer, int | float | None, flo
     metadata = document.get("metadata")
     rate = rate_of(metadata.get("samplerate")) if isinstance(metadata, dict) else None
     rate = rate_of(document.get("samplerate")) if rate is None else rate
-    return net, rate, error
+    return parts, net, rate, error
 
 
 def from_db(gain: float) -> float:

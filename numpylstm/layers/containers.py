@@ -253,7 +253,7 @@ class InitialState(Container):
         start = layer.initial_state(1) if isinstance(layer, Layer) else ()
         width = sum(array.shape[1] for _, array in state_arrays(start))
         if not width:
-            raise ValueError(f"expected a layer that remembers something, got {layer!r}")
+            raise ValueError(f"expected a layer that remembers something, got {type(layer).__name__}")
         super().__init__((layer,), dtype, seed, {"start": (width,)})
 
     def initialize(self, rng: np.random.Generator) -> None:
