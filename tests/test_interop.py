@@ -422,6 +422,12 @@ def test_a_rate_that_is_none_is_refused(tmp_path, rate):
         nl.interop.save(network(), tmp_path / "f", format="nam", rate=rate)
 
 
+@pytest.mark.parametrize("rate", [44_100, 44_100.0, np.int64(44_100), np.float32(44_100)])
+def test_a_rate_may_be_any_kind_of_number(tmp_path, rate):
+    assert saved(network(), tmp_path / "f", format="nam", rate=rate)["sample_rate"] == 44_100
+    assert type(nl.interop.read(tmp_path / "f").rate) is int
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with refuses(PluginFileError, match="'nam', 'rtneural', 'aidax', 'guitarml', got 'onnx'"):
         nl.interop.save(network(), tmp_path / "f", format="onnx")

@@ -96,20 +96,18 @@ def save(net: Layer, path: str | PathLike[str], *, format: str, rate: int | floa
     """
     if format not in FORMATS:
         raise PluginFileError(f"expected format {', '.join(map(repr, FORMATS))}, got {format!r}")
-    if rate is not None and rate_of(rate) is None:
+    known = rate_of(rate)
+    if rate is not None and known is None:
         raise PluginFileError(f"expected a sample rate in Hz, got {rate!r}")
     parts = take_apart(net)
     if format == "aidax":
-        document, remarks = rtneural.write_aidax(parts, rate)
+        document, remarks = rtneural.write_aidax(parts, known)
     elif format == "nam":
-        document, remarks = nam.write(parts, rate)
+        document, remarks = nam.write(parts, known)
     else:
         document, remarks = (guitarml if format == "guitarml" else rtneural).write(parts)
-        if rate is not None:
-            remarks = [
-                *remarks,
-                f"the format has no place for the sample rate: remember that it is {rate} Hz",
-            ]
+        if known is not None:
+            remarks += [f"the format has no place for the sample rate: remember that it is {known} Hz"]
     write_json(path, document)
     return remarks
 

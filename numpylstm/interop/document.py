@@ -89,7 +89,8 @@ def number(document: dict[str, Any], key: str) -> float | None:
 def rate_of(value: Any) -> int | float | None:
     """A sample rate in Hz; some programs write it as text. None if it is none."""
     try:
-        rate = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+        is_rate = isinstance(value, int | float | str | np.number) and not isinstance(value, bool)
+        rate = float(value) if is_rate else 0.0
     except (ValueError, OverflowError):
         return None
     if not 0 < rate < LARGEST:
