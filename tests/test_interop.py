@@ -580,11 +580,9 @@ def test_a_file_too_large_to_be_one_is_not_read_through(tmp_path, monkeypatch):
 
 
 TEXTS = [(FOLDER / name).read_text() for name in ANSWERS]
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=5), inside, max_size=3),
-    max_leaves=5,
-)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+LISTS = st.lists(PLAIN, max_size=3)
+ANYTHING = PLAIN | LISTS | st.lists(LISTS, max_size=3) | st.dictionaries(st.text(max_size=5), PLAIN | LISTS)
 
 
 def places(value, path=()):
