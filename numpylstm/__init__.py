@@ -1,6 +1,6 @@
 """numpylstm: recurrent networks in pure NumPy that one can read, check, step through, and really use."""
 
-from . import datasets, losses
+from . import datasets, interop, losses
 from .checkpoint import ModelError, load
 from .gradcheck import GradcheckError, GradcheckReport, gradcheck
 from .history import History
@@ -16,6 +16,7 @@ from .layers import (
     Dropout,
     GaussianNoise,
     GRUState,
+    InitialState,
     Layer,
     LSTMState,
     Residual,
@@ -50,6 +51,7 @@ __all__ = [
     "GradcheckError",
     "GradcheckReport",
     "History",
+    "InitialState",
     "LSTMState",
     "Layer",
     "ModelError",
@@ -64,6 +66,7 @@ __all__ = [
     "evaluate",
     "fit",
     "gradcheck",
+    "interop",
     "lbfgs",
     "load",
     "losses",

@@ -160,6 +160,45 @@ def filter_eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
     return figures, f"error-to-signal ratio: {filtering.describe(figures['esr_db'])}"
 
 
+def filter_export_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm filter export`: write a model as a file that guitar plug-ins play."""
+    from . import interop
+    from .tasks import filtering
+
+    net, rate = filtering.load(args.model)
+    remarks = interop.save(net, args.file, format=args.format, rate=rate)
+    for sentence in remarks:
+        remark(sentence)
+    figures = {"format": args.format, "rate": rate, "remarks": remarks}
+    write_figures(args.out, "export", figures)
+    return figures, f"wrote {args.file}, format {args.format}"
+
+
+def filter_import_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm filter import`: a plug-in file as a run folder."""
+    from . import interop
+    from .history import History
+
+    model = interop.read(args.file)
+    if model.channels != (1, 1):
+        raise ValueError(
+            f"expected a network from one sample to one sample, got one from {model.channels[0]} inputs "
+            f"to {model.channels[1]} outputs in {args.file}"
+        )
+    with open_run(args.out or "runs/import") as folder:
+        figures = {"format": model.format, "rate": model.rate, "remarks": model.remarks}
+        figures |= {"parameters": model.net.theta.size, "answer_error": model.answer_error}
+        config = {"task": "filter", "imported": args.file, "rate": model.rate, "seed": args.seed}
+        write_run(folder, model.net, History(), config, figures, {"task": "filter", "rate": model.rate})
+    for sentence in model.remarks:
+        remark(sentence)
+    known = "not said" if model.rate is None else f"{model.rate} Hz"
+    lines = [f"read {args.file}, format {model.format}, {model.net.theta.size} parameters, rate: {known}"]
+    if model.answer_error is not None:
+        lines.append(f"its known answer comes out to within {model.answer_error:.1e}")
+    return figures, "\n".join([*lines, f"the model is in {folder}"])
+
+
 def digits_command(args: argparse.Namespace) -> tuple[Figures, str]:
     """`numpylstm digits`: train the MLP and show what it got wrong."""
     from . import plots
@@ -281,6 +320,19 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", metavar="MODEL", help="run folder or model file")
     evaluate.add_argument("input", metavar="INPUT", help="recording before the box")
     evaluate.add_argument("target", metavar="TARGET", help="the same recording after it")
+    export = add(verbs, "export", filter_export_command, "write a model as a plug-in file")
+    export.add_argument("model", metavar="MODEL", help="run folder or model file")
+    export.add_argument("file", metavar="FILE", help="plug-in file to write")
+    export.add_argument(
+        "--format",
+        required=True,
+        choices=("nam", "rtneural", "aidax", "guitarml"),
+        help="nam: Neural Amp Modeler; aidax: AIDA-X; guitarml: Proteus and NeuralPi; rtneural: RTNeural",
+    )
+    importer = add(
+        verbs, "import", filter_import_command, "read a plug-in file into a run folder", "runs/import"
+    )
+    importer.add_argument("file", metavar="FILE", help="plug-in file of any of export's formats")
     return parser
 
 

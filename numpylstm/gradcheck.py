@@ -132,7 +132,8 @@ def gradcheck(
         target: a layer or network (anything with `forward`, `backward`, `params`, `grads`), or a function
             `f(x) -> (value, gradient)` such as `lambda y: losses.mse(y, t)`.
         x: input of the layer, (T, B, D) or classes (T, B); or the point where a function is checked.
-        state: initial state. None draws a random one: the classic errors hide at zero.
+        state: initial state. None draws a random one: the classic errors hide at zero. None for a part of it
+            leaves that part to the layer: `state=(None,)` checks the parameters of an InitialState.
         lengths: (B,) for ragged sequences.
         loss: `loss(y) -> (value, dy)` put on the layer's output. None takes a random weighted sum, which
             no gradient can hide from. A random gradient into the final state is always added.
@@ -295,8 +296,7 @@ def _layer_problem(
     if state is None:
         state = _map(lambda s: 0.5 * rng.standard_normal(np.shape(s)), like)
     else:
-        given = iter([np.array(s, dtype=float) for _, s in _arrays(state, "")])
-        state = _map(lambda _: next(given), like)
+        state = _in_the_form_of(like, state)
 
     params = dict(_params(layer))
     saved = [grad.copy() for _, grad in params.values()]
@@ -339,7 +339,8 @@ def _layer_problem(
         restore()
         raise
 
-    gradient = ({} if classes else {"x": dx}) | dict(_arrays(dstate, "state")) | once
+    by_state = {name: array for name, array in _arrays(dstate, "state") if name in inputs}
+    gradient = ({} if classes else {"x": dx}) | by_state | once
     gradient = {name: np.array(array) for name, array in gradient.items()}
     restore()
     point = {name: before[name] for name in gradient}
@@ -398,6 +399,14 @@ def _arrays(state: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
             yield from _arrays(member, f"{name}.{key}")
     elif state is not None:
         yield name, np.asarray(state)
+
+
+def _in_the_form_of(like: Any, state: Any) -> Any:
+    """A state that was handed in, as the named tuples that `like` consists of; None stays None."""
+    if state is None or not isinstance(like, tuple | list):
+        return None if state is None else np.array(state, dtype=float)
+    members = [_in_the_form_of(part, given) for part, given in zip(like, state, strict=True)]
+    return type(like)(*members) if hasattr(like, "_fields") else tuple(members)
 
 
 def _map(function: Callable[[Any], Any], state: Any) -> Any:

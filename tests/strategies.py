@@ -20,6 +20,7 @@ from numpylstm import (
     Dense,
     Dropout,
     GaussianNoise,
+    InitialState,
     Layer,
     Residual,
     Sequential,
@@ -161,6 +162,15 @@ def residuals(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
 
 
 @st.composite
+def initial_states(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
+    cell = draw(cells(D))
+    stack = draw(stacks(width(D, cell), 2, causal, depth)) if draw(st.booleans()) else []
+    net = InitialState(Sequential(cell, *stack) if stack else cell)
+    net.params["start"][...] = np.random.default_rng(draw(seeds)).standard_normal(net.params["start"].shape)
+    return net
+
+
+@st.composite
 def mlps(draw: st.DrawFn, D: int) -> Layer:
     return MLP(
         D,
@@ -178,7 +188,9 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
     """Any layer or network for D input features, containers nested at most `depth` deep."""
     kinds = ["plain"]
     if depth:
-        kinds += ["sequential", "residual", "concat_hidden", "mlp"] + ["bidirectional"] * (not causal)
+        kinds += ["sequential", "residual", "initial_state", "concat_hidden", "mlp"] + ["bidirectional"] * (
+            not causal
+        )
     kind = draw(st.sampled_from(kinds))
     if kind == "plain":
         return draw(plain_layers(D))
@@ -186,6 +198,8 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
         return Sequential(*draw(stacks(D, 3, causal, depth - 1)))
     if kind == "residual":
         return draw(residuals(D, causal, depth - 1))
+    if kind == "initial_state":
+        return draw(initial_states(D, causal, depth - 1))
     if kind == "concat_hidden":
         return ConcatHidden(*draw(stacks(D, 3, causal, depth - 1)))
     if kind == "mlp":

@@ -340,6 +340,65 @@ def test_seconds_and_seed_are_in_the_figures_of_every_command(command, model, ve
     assert {"seconds", "seed"} <= figures.keys()
 
 
+# -------------------------------------------------------------------------- filter export and import
+
+
+@pytest.mark.parametrize("format, keeps", [("nam", True), ("aidax", True), ("guitarml", False)])
+def test_a_model_goes_through_a_plug_in_file_and_back(command, model, format, keeps):
+    before, after = pair()
+    figures = command.json("filter", "export", model, "box.plugin", "--format", format)
+    assert figures["format"] == format and figures["rate"] == RATE
+    assert command.err.splitlines() == figures["remarks"]
+    assert any("remember that it is 8000 Hz" in remark for remark in figures["remarks"]) is not keeps
+    assert "box.plugin" in command("filter", "export", model, "box.plugin", "--format", format)
+    figures = command.json("filter", "import", "box.plugin", "--out", "again")
+    assert figures["format"] == format and figures["rate"] == (RATE if keeps else None)
+    assert (figures["answer_error"] is not None) == (format == "aidax")
+    names = {"config.json", "metrics.jsonl", "model.safetensors"}
+    assert {path.name for path in Path("again").iterdir()} == names
+    described = json.loads(Path("again/config.json").read_text())
+    assert described["config"]["imported"] == "box.plugin" and described["figures"]["format"] == format
+    for name in (model, "again"):
+        command("filter", "apply", name, before, f"{Path(name).name}.wav")
+    np.testing.assert_allclose(sf.read("again.wav")[0], sf.read("trained.wav")[0], atol=2**-15)
+    esr_db = [command.json("filter", "eval", name, before, after)["esr_db"] for name in (model, "again")]
+    assert esr_db[1] == pytest.approx(esr_db[0], abs=1e-3)
+    again = command.json("filter", "export", "again", "again.plugin", "--format", "nam")
+    assert again["rate"] == (RATE if keeps else None)
+
+
+def test_importing_says_what_came(command):
+    net = nl.Sequential(nl.LSTM(1, 8), nl.Dense(8, 1), dtype=np.float32, seed=0)
+    nl.interop.save(net, "box.json", format="aidax", rate=44_100)
+    out = command("filter", "import", "box.json")
+    assert "format aidax, 329 parameters, rate: 44100 Hz" in out and "known answer" in out
+    assert "runs/import" in out and Path("runs/import/model.safetensors").exists()
+    nl.interop.save(net, "box.json", format="rtneural")
+    assert "rate: not said" in command("filter", "import", "box.json")
+
+
+def test_a_model_that_a_format_cannot_hold_is_refused(command, model):
+    message = command.refused("filter", "export", model, "box.json", "--format", "rtneural")
+    assert "without Residual" in message
+    nl.Sequential(nl.GRU(1, 4), nl.Dense(4, 1)).save("gru.safetensors")
+    assert "a GRU" in command.refused("filter", "export", "gru.safetensors", "box.nam", "--format", "nam")
+    assert "nowhere" in command.refused("filter", "export", model, "nowhere/box.nam", "--format", "nam")
+    command("filter", "export", model, "box", "--format", "onnx")
+    assert command.code == 2 and "onnx" in command.err
+
+
+def test_a_plug_in_file_that_cannot_be_read_is_refused(command):
+    for content in ("", "{}", '{"architecture": "WaveNet", "version": "0.5.4"}'):
+        Path("box.nam").write_text(content)
+        assert "box.nam" in command.refused("filter", "import", "box.nam", "--out", "run")
+    assert "none.nam" in command.refused("filter", "import", "none.nam", "--out", "run")
+    knob = {"type": "gru", "shape": [2], "weights": [[[0] * 6] * 2, [[0] * 6] * 2, [[0] * 6] * 2]}
+    dense = {"type": "dense", "shape": [1], "weights": [[[0]] * 2, [0]]}
+    Path("knob.json").write_text(json.dumps({"in_shape": [2], "layers": [knob, dense]}))
+    message = command.refused("filter", "import", "knob.json", "--out", "run")
+    assert "from one sample to one sample, got one from 2 inputs to 1 outputs in knob.json" in message
+
+
 # ------------------------------------------------------------------------------------- bad recordings
 
 
@@ -533,6 +592,8 @@ def test_digits_refuse_a_folder_without_them(command, data):
         (("sine", "--loud"), "--loud"),
         (("filter", "train", "--hidden-size", "x"), "--hidden-size"),
         (("filter", "apply", "model"), "INPUT"),
+        (("filter", "export", "model", "file"), "--format"),
+        (("filter", "import"), "FILE"),
     ],
 )
 def test_words_the_command_does_not_know_end_with_exit_code_2(command, argv, word):

@@ -24,9 +24,11 @@ from numpylstm import (
     Dense,
     Dropout,
     GaussianNoise,
+    InitialState,
     Residual,
     Sequential,
 )
+from numpylstm.layers import sequential
 from numpylstm.layers.state import map_state, state_arrays
 
 # One of each, for D = 3. Where Hypothesis draws, it draws these and more; here each is sure to come.
@@ -66,6 +68,7 @@ EVERY_LAYER = {
     "bidirectional_mean": lambda: Bidirectional(GRU(3, 4, seed=0), GRU(3, 4, seed=1), merge="mean"),
     "residual": lambda: Residual(LSTM(3, 3, seed=0)),
     "residual_dense": lambda: Residual(Dense(3, 3, activation="tanh", seed=0)),
+    "initial_state": lambda: InitialState(Sequential(LSTM(3, 4), GRU(4, 2), seed=0)),
     "concat_hidden": lambda: ConcatHidden(LSTM(3, 4, seed=0), GRU(4, 2, seed=1), Dense(2, 3, seed=2)),
     "sequential": lambda: Sequential(LSTM(3, 4), Dropout(0.4), GRU(4, 4), Dense(4, 2), seed=0),
     "nested": lambda: Sequential(
@@ -652,7 +655,7 @@ def test_a_stream_of_any_pieces_gives_the_whole(case, cuts):
     assert_close({"y": y} | dict(state_arrays(stream.state)), named, 1e-12)
     stream.reset()
     again = stream.process(case.x)
-    np.testing.assert_array_equal(again, expected)
+    assert_close({"y": again}, {"y": expected}, 1e-12)
 
 
 def test_a_stream_takes_a_plain_signal_sample_by_sample():
@@ -1073,11 +1076,17 @@ def test_state_is_a_named_tuple():
 
 
 @given(cases(layers))
-def test_no_state_is_a_state_of_zeros(case):
-    zeros = case.net.initial_state(case.x.shape[1])
-    assert not any(array.any() for _, array in state_arrays(zeros))
-    given_zeros = run(case._replace(state=zeros, dstate=zeros))
-    assert_same(run(case._replace(state=None, dstate=None)), given_zeros)
+def test_no_state_is_the_initial_state_and_that_is_zeros_unless_it_is_a_parameter(case):
+    start = case.net.initial_state(case.x.shape[1])
+    of_parameters = {f"d{name}" for name, _, _ in case.net.named_params() if name.split(".")[-1] == "start"}
+    if not of_parameters:
+        assert not any(array.any() for _, array in state_arrays(start))
+    given_start = run(case._replace(state=start, dstate=map_state(np.zeros_like, start)))
+    none = run(case._replace(state=None, dstate=None))
+    for name in of_parameters:  # which have a gradient only where no state is handed in
+        assert not given_start.pop(name).any()
+        none.pop(name)
+    assert_same(none, given_start)
 
 
 def test_a_state_may_be_a_plain_list_and_have_gaps():
@@ -1089,6 +1098,120 @@ def test_a_state_may_be_a_plain_list_and_have_gaps():
     zeros = np.zeros_like(h)
     gaps = run(case._replace(state=((None, c), None)))
     assert_same(gaps, run(case._replace(state=((zeros, c), (np.zeros_like(g),)))))
+
+
+# An initial state that is a parameter
+
+
+STARTING = {
+    "lstm": lambda: InitialState(LSTM(3, 4, seed=0)),
+    "gru_in_single": lambda: InitialState(GRU(3, 4, dtype=np.float32, seed=0)),
+    "network": lambda: InitialState(Sequential(LSTM(3, 4), Dense(4, 3), GRU(3, 2), seed=0)),
+    "inside_residual": lambda: Residual(InitialState(Sequential(LSTM(3, 4), Dense(4, 3), seed=0))),
+    "second_in_sequential": lambda: Sequential(LSTM(3, 4), InitialState(LSTM(4, 2)), Dense(2, 3), seed=0),
+    "first_in_concat_hidden": lambda: ConcatHidden(InitialState(RNN(3, 2)), GRU(2, 3), seed=0),
+    "within_another": lambda: InitialState(Sequential(InitialState(GRU(3, 2)), LSTM(2, 3), seed=0)),
+}
+every_start = pytest.mark.parametrize("make", STARTING.values(), ids=STARTING)
+
+
+def starts_of(net):
+    return {name: (param, grad) for name, param, grad in net.named_params() if name.endswith("start")}
+
+
+def set_starts(net, seed=3):
+    for param, _ in starts_of(net).values():
+        param[...] = np.random.default_rng(seed).standard_normal(param.size)
+    return net
+
+
+@every_start
+@pytest.mark.parametrize("lengths", [None, [5, 0, 2]], ids=["whole", "ragged"])
+@pytest.mark.parametrize("blocks", [False, True], ids=["kept", "redone"])
+def test_the_gradient_by_an_initial_state_is_that_of_the_complex_step(make, lengths, blocks, monkeypatch):
+    monkeypatch.setattr(sequential, "block_of", lambda step_bytes: 2)
+    net = set_starts(make().astype(float))
+    for layer in (net, *net.layers):  # those that are no Sequential keep their history in any case
+        if isinstance(layer, Sequential) and blocks:
+            layer.history_limit = 0
+    case = fill(net, 5, 3, 3, seed=1, lengths=None if lengths is None else np.array(lengths))
+
+    def loss(net):
+        y, state, cache = net.forward(case.x, None, case.lengths)
+        final = sum((s * d).sum() for (_, s), (_, d) in zip(state_arrays(state), dstates, strict=True))
+        return (y * case.dy).sum() + final, cache
+
+    dstates = list(state_arrays(case.dstate))
+    net.zero_grads()
+    net.backward(case.dy, loss(net)[1], case.dstate)
+    for name, (param, grad) in starts_of(net).items():
+        stepped = []
+        for k in range(param.size):
+            other = net.astype(complex)
+            starts_of(other)[name][0][k] += 1e-30j
+            stepped.append(loss(other)[0].imag / 1e-30)
+        np.testing.assert_allclose(grad, stepped, rtol=1e-12, atol=1e-13, err_msg=name)
+        assert grad.any() or name == "0.0.start", "only one inside another has no say"
+
+
+def test_gradcheck_checks_an_initial_state_where_the_state_is_left_to_it():
+    class Forgetful(InitialState):
+        def backward(self, dy, cache, dstate=None):
+            return super().backward(dy, (cache[0], False), dstate)
+
+    for kind, right in ((InitialState, True), (Forgetful, False)):
+        net = set_starts(kind(Sequential(LSTM(3, 4), GRU(4, 2), seed=0)))
+        handed_in = nl.gradcheck(net, sequence())
+        assert handed_in.passed and "state.0.0.h" in handed_in.errors
+        left = nl.gradcheck(net, sequence(), state=(None,))
+        assert left.wrong == ([] if right else ["start"])
+        assert "state.0.0.h" not in left.errors and (left.errors["start"] > 0.5) is not right
+
+
+@every_start
+def test_what_starts_from_its_own_state_starts_there_everywhere(make, tmp_path):
+    net = set_starts(make())
+    x = sequence(T=7)
+    whole = net.forward(x, net.initial_state(4))[0]
+    tolerance = {"rtol": 0, "atol": 1e-12 if net.dtype == float else 1e-6}
+    zeros = net.forward(x, map_state(np.zeros_like, net.initial_state(4)))[0]
+    assert np.abs(whole - zeros).max() > 1e-3
+    np.testing.assert_array_equal(net.forward(x)[0], whole)
+    np.testing.assert_allclose(net.predict(x), whole, **tolerance)
+    np.testing.assert_allclose(net.predict(x, batch_size=3), whole, **tolerance)
+    stream = net.stream(4)
+    for _ in range(2):
+        pieces = [stream.process(x[:1]), stream.process(x[1:5]), stream.process(x[5:])]
+        np.testing.assert_allclose(np.concatenate(pieces), whole, **tolerance)
+        stream.reset()
+    net.save(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(nl.load(tmp_path / "net.safetensors").forward(x)[0], whole)
+
+
+@every_start
+def test_a_state_that_is_handed_in_leaves_the_initial_states_gradient_alone(make):
+    net = set_starts(make())
+    y, state, cache = net.forward(sequence())
+    net.backward(np.ones_like(y), cache)
+    first = net.grad.copy()
+    y, _, cache = net.forward(sequence(), state)
+    net.backward(np.ones_like(y), cache)
+    for name, (_, grad) in starts_of(net).items():
+        grad[...] = 0
+        y, _, cache = net.forward(sequence(), state)
+        net.backward(np.ones_like(y), cache)
+        assert not grad.any(), name
+    assert first.any()
+
+
+def test_an_initial_state_can_be_learnt():
+    teacher = set_starts(InitialState(LSTM(1, 3, seed=0)))
+    pupil = teacher.copy()
+    pupil.params["start"][...] = 0
+    x = 0.1 * sequence(D=1, T=12)
+    settings = {"loss": nl.losses.mse, "optimizer": nl.Adam(0.03), "epochs": 200, "progress": False}
+    history = nl.fit(pupil, (x, teacher.predict(x)), **settings)
+    assert history.train_loss[-1] < 1e-2 * history.train_loss[0]
 
 
 # Parameters: one vector, many names
@@ -1321,6 +1444,7 @@ SEEDED = {
     "sequential": lambda seed: Sequential(LSTM(3, 4), Dense(4, 2), seed=seed),
     "bidirectional": lambda seed: Bidirectional(LSTM(3, 4), GRU(3, 4), seed=seed),
     "residual": lambda seed: Residual(LSTM(3, 3), seed=seed),
+    "initial_state": lambda seed: InitialState(GRU(3, 4), seed=seed),
     "concat_hidden": lambda seed: ConcatHidden(LSTM(3, 4), LSTM(4, 4), seed=seed),
     "mlp": lambda seed: MLP(3, 4, 2, seed=seed),
 }
@@ -1710,6 +1834,10 @@ REFUSED = {
     "stream_bidirectional_inside": (
         lambda: Sequential(Residual(Bidirectional(LSTM(1, 1), LSTM(1, 1), merge="sum"))).stream(),
         "Sequential needs the whole sequence at once and cannot stream",
+    ),
+    "initial_state_of_nothing": (
+        lambda: InitialState(Dense(3, 3)),
+        "expected a layer that remembers something, got Dense",
     ),
     "packed_width": (
         lambda: nl.unpack_state(np.zeros((3, 7)), LSTM(12, 4)),

@@ -80,6 +80,7 @@ MAY_KNOW = {
     "datasets": {"files"},
     "plots": {"files"},
     "checkpoint": {"files", "layers"},
+    "interop": {"files", "layers"},
     "history": set(),
     "training": {"checkpoint", "history", "layers", "losses", "optimizers"},
 }

@@ -1,7 +1,7 @@
 """The layers: one file each, forward directly above its backward."""
 
 from .base import LAYERS, Layer, Stream
-from .containers import Bidirectional, ConcatHidden, Residual
+from .containers import Bidirectional, ConcatHidden, InitialState, Residual
 from .dense import MLP, Activation, Dense
 from .dropout import Dropout, GaussianNoise
 from .gru import GRU, GRUState
@@ -23,6 +23,7 @@ __all__ = [
     "Dropout",
     "GRUState",
     "GaussianNoise",
+    "InitialState",
     "LSTMState",
     "Layer",
     "RNNState",

@@ -1,4 +1,4 @@
-"""Layers made of layers: Bidirectional, Residual, ConcatHidden, and the base of Sequential.
+"""Layers made of layers: Bidirectional, Residual, InitialState, ConcatHidden, and the base of Sequential.
 
 A container's parameters are one flat vector, and those of the layers inside are views into it. Its state
 and cache are tuples with one entry for each layer inside.
@@ -8,17 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from ..parameters import Shapes
 from .base import Layer
 from .checks import check_array, check_lengths, check_members, mask_steps, real_steps
 from .inference import swap_features
-from .state import check_state
+from .state import check_state, pack_state, state_arrays, unpack_state
 
 
 class Container(Layer):
     """Base of containers: the layers inside in one vector, in one precision, seeded one after the other."""
 
     def __init__(
-        self, layers: tuple[Any, ...], dtype: Any = None, seed: int | np.random.Generator | None = None
+        self,
+        layers: tuple[Any, ...],
+        dtype: Any = None,
+        seed: int | np.random.Generator | None = None,
+        shapes: Shapes | None = None,
     ) -> None:
         if len(layers) == 1 and isinstance(layers[0], list | tuple):
             layers = tuple(layers[0])
@@ -31,7 +36,7 @@ class Container(Layer):
             # Layers without parameters have no say: a Dropout must not turn a float32 network to float64.
             own = [layer.dtype for layer in layers if layer.theta.size] or [layers[0].dtype]
             dtype = np.result_type(*own)
-        super().__init__({}, dtype, layers)
+        super().__init__(shapes or {}, dtype, layers)
         self.causal = all(layer.causal for layer in layers)
         self.redoable = all(layer.redoable for layer in layers)
         if seed is not None:
@@ -224,6 +229,69 @@ class ResidualRunner:
     def step(self, x: np.ndarray) -> np.ndarray:
         """A single step x (D, B) -> (D, B)."""
         return self.run(x[None])[0]
+
+
+class InitialState(Container):
+    """A layer that starts from a state of its own instead of zeros: h_0 and c_0 are parameters to train.
+
+    Wherever no state is handed in, all sequences of the batch start from `params["start"]`, and the gradient
+    of the loss by their initial states, summed over the batch, is added to its gradient. A state that is
+    handed in is used as it is, and leaves that gradient alone. `initial_state`, and with it a stream, starts
+    from the parameters too.
+
+    Args:
+        layer: a layer or network that remembers something.
+        dtype, seed: as for Sequential. The state starts at zero.
+
+    Attributes:
+        params: "start" (n,), every h and c of the layer side by side, in the order of `pack_state`.
+    """
+
+    def __init__(
+        self, layer: Layer, *, dtype: Any = None, seed: int | np.random.Generator | None = None
+    ) -> None:
+        start = layer.initial_state(1) if isinstance(layer, Layer) else ()
+        width = sum(array.shape[1] for _, array in state_arrays(start))
+        if not width:
+            raise ValueError(f"expected a layer that remembers something, got {type(layer).__name__}")
+        super().__init__((layer,), dtype, seed, {"start": (width,)})
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw new starting values for the layer inside; the state starts at zero."""
+        self.params["start"][...] = 0
+        super().initialize(rng)
+
+    def initial_state(self, batch: int) -> tuple[Any, ...]:
+        return (unpack_state(np.repeat(self.params["start"][None], batch, axis=0), self.layers[0]),)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], Any]:
+        """x (T, B, D) -> y of the layer inside, which starts from the parameters where `state` is None."""
+        x = check_array("x", x)
+        (given,) = self._check_state(state, x)
+        start = given
+        if given is None:
+            (start,) = self.initial_state(x.shape[1] if self.is_sequence(x) else len(x))
+        y, state, cache = self.layers[0].forward(x, start, lengths, training, rng)
+        return y, (state,), (cache, given is None)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """dy -> dx and the gradient by the initial state, wherever that came from; adds into `grad`."""
+        inner, from_parameters = check_members(cache, 2, self)
+        dx, dstate = self.layers[0].backward(dy, inner, self._check_state(dstate, dy, "dstate")[0])
+        if from_parameters:
+            self.grads["start"] += pack_state(dstate).sum(axis=0)
+        return dx, (dstate,)
+
+    def _runner(self, x: np.ndarray, state: Any) -> StackRunner:
+        state = self._check_state(state, swap_features(x))
+        return StackRunner(self.layers, self.initial_state(x.shape[-1]) if state[0] is None else state)
 
 
 class Bidirectional(Container):

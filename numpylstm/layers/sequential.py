@@ -16,12 +16,12 @@ class BlocksCache(NamedTuple):
     """What backward needs of a forward pass whose history is not kept: where each block of steps began."""
 
     x: np.ndarray  # (T, B, D) or classes (T, B)
-    states: list[tuple[Any, ...]]  # of all layers, at the start of each block
+    states: list[Any]  # of all layers, at the start of each block; the first as it was handed in
     steps: int  # of a block
     lengths: np.ndarray | None
     training: bool
 
-    def blocks(self) -> Iterator[tuple[slice, tuple[Any, ...], np.ndarray | None]]:
+    def blocks(self) -> Iterator[tuple[slice, Any, np.ndarray | None]]:
         """The steps of each block, its initial state, and the lengths within it."""
         for index, state in enumerate(self.states):
             part = slice(index * self.steps, min((index + 1) * self.steps, len(self.x)))
@@ -104,8 +104,10 @@ class Sequential(Container):
         self, x: np.ndarray, state: Any, lengths: Any, training: bool, steps: int
     ) -> tuple[np.ndarray, tuple[Any, ...], BlocksCache]:
         """As `forward`; it only needs the state at the start of each block, so it keeps nothing else."""
-        # A copy: the caller may use the memory again before backward.
-        state = map_state(np.array, check_state(state, self.initial_state(x.shape[1])))
+        # A copy: the caller may use the memory again before backward. None is kept for the first block: it
+        # tells an InitialState that the state comes from its parameters.
+        given = map_state(np.array, state)
+        state = check_state(given, self.initial_state(x.shape[1]))
         lengths = None if lengths is None else check_lengths(lengths, x, classes=x.ndim == 2)
         cache = BlocksCache(x.copy(), [], steps, lengths, training)
         inner = swap_features(x)
@@ -113,7 +115,7 @@ class Sequential(Container):
         y: Any = None
         for start in range(0, len(x), steps):
             part = slice(start, min(start + steps, len(x)))
-            cache.states.append(state)
+            cache.states.append(state if start else given)
             piece = runner.run(inner[part], lengths_within(lengths, part))
             y = np.empty((len(x), *piece.shape[1:]), piece.dtype) if y is None else y
             y[part] = piece

@@ -9,11 +9,11 @@ from .checks import check_array
 
 
 def map_state(function: Any, state: Any) -> Any:
-    """The same structure with `function` applied to every array in it."""
-    if isinstance(state, tuple):
+    """The same structure with `function` applied to every array in it. None stays None."""
+    if isinstance(state, tuple | list):
         members = [map_state(function, member) for member in state]
         return type(state)(*members) if hasattr(state, "_fields") else tuple(members)
-    return function(state)
+    return None if state is None else function(state)
 
 
 def state_arrays(state: Any, name: str = "state") -> Iterator[tuple[str, np.ndarray]]:

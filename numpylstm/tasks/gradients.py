@@ -19,6 +19,7 @@ from ..layers import (
     Dense,
     Dropout,
     GaussianNoise,
+    InitialState,
     Layer,
     Residual,
     Sequential,
@@ -68,6 +69,7 @@ def cases() -> Iterator[tuple[str, Layer]]:
     yield "ConcatHidden", Sequential(ConcatHidden(LSTM(D, H), GRU(H, 3)), MLP(H + 3, 4, 2))
     yield "Sequential", Sequential(LSTM(D, H), Dropout(0.2), RNN(H, 3), Dense(3, 2))
     yield "MLP", MLP(D, 6, 3, activation="tanh", dropout=0.2)
+    yield "InitialState", InitialState(Sequential(LSTM(D, H), GRU(H, 3)))
 
 
 def loss_cases(rng: np.random.Generator) -> Iterator[tuple[str, Any, np.ndarray]]:
@@ -87,15 +89,16 @@ def loss_cases(rng: np.random.Generator) -> Iterator[tuple[str, Any, np.ndarray]
 def check_all(seed: int = 0, quick: bool = False) -> list[Row]:
     """Check everything: random states, a gradient into the final state, whole and ragged sequences.
 
-    With `quick` only ragged ones, which are the harder half.
+    An InitialState starts from its own. With `quick` only ragged ones, which are the harder half.
     """
     rows = []
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((STEPS, BATCH, SIZE))
     for name, layer in cases():
         layer.initialize(rng)
+        state = (None,) if isinstance(layer, InitialState) else None  # its parameters are the state
         for lengths in (LENGTHS,) if quick else (None, LENGTHS):
-            report = gradcheck(layer, x, lengths=lengths, training=True, seed=rng)
+            report = gradcheck(layer, x, state=state, lengths=lengths, training=True, seed=rng)
             rows.append(_row(name + ("" if lengths is None else ", ragged"), report))
     for name, function, y in loss_cases(rng):
         rows.append(_row(f"loss {name}, ragged", gradcheck(function, y)))
