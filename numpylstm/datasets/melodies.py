@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 SPACING = 0.25  # seconds from one note to the next, or to the one after a long note's first half
 LONG = 0.25  # share of notes that last two spacings
-DECAY = 0.4  # seconds in which the first partial falls to 1/e
+DECAY = 0.5  # seconds in which the first partial falls to 1/e
 RELEASE = 0.01  # seconds in which a note fades once the next one has begun
 PLUCKED_AT = 0.23  # of the string's length
 PARTIALS = 5  # at most, and none above HIGHEST
