@@ -140,7 +140,7 @@ def continuation(history: Any, seed: np.ndarray, generated: np.ndarray, rate: in
     top, bottom = figure.subplots(2, 1, height_ratios=[2, 1])
     border = len(seed) / rate
     draw_spectrogram(top, np.concatenate([seed, generated]), rate)
-    top.axvline(border, color=ERROR, linewidth=2, linestyle="--")
+    top.axvline(border, color="white", linewidth=2, linestyle="--")
     for x, text, side in ((border, "seed ", "right"), (border, " the network alone", "left")):
         top.text(x, 0.96, text, color="white", ha=side, va="top", transform=top.get_xaxis_transform())
     top.set(title=title)

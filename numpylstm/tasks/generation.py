@@ -52,10 +52,10 @@ LANES, PIECE, WARMUP, EPOCH = 16, 128, 256, 100
 """Lanes run side by side; samples in a piece between two updates; samples at a lane's start without loss;
 pieces in an epoch, after which new lanes are drawn."""
 
-SEED, JUDGED, TRIALS = 1.0, 10.0, 4
+SEED, JUDGED, TRIALS = 1.0, 10.0, 8
 """Seconds of held-out sound that a run continues, seconds of a run that is judged, runs at a temperature."""
 
-TEMPERATURES = (1.0, 0.9, 0.8)
+TEMPERATURES = (0.9, 1.0, 0.8)
 LONGEST_JUDGED = 60
 """Seconds: of a long run its last minute is judged, so that no run is too long for memory."""
 
@@ -353,7 +353,7 @@ def held_out_lanes(model: Model, count: int = 4) -> tuple[np.ndarray, np.ndarray
 
 
 def choose_temperature(model: Model, rng: np.random.Generator, progress: bool = True) -> float:
-    """The temperature at which most of a few trial runs are alive; of equals the highest.
+    """The temperature at which most of a few trial runs are alive; of equals the first of TEMPERATURES.
 
     A low one plays cleaner and decides less; how much is too much depends on the corpus.
     """
