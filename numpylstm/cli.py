@@ -169,8 +169,10 @@ def generate_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         corpus = generation.load_corpus(args.corpus, args.rate)
     else:
         corpus = generation.built_in_corpus(args.rate)
-    options = {name: getattr(args, name) for name in ("head", "cell", "layers", "hidden_size", "classes")}
-    options |= {name: getattr(args, name) for name in ("concat", "batches", "noise", "updates")}
+    names = ("head", "cell", "layers", "hidden_size", "classes", "batches", "noise", "updates")
+    options = {name: getattr(args, name) for name in names}
+    generation.check_options(**options)
+    options["concat"] = args.concat
     with open_run(args.out or "runs/generate") as folder:
         if not args.corpus:
             remark("no files given: learning from a built-in minute of plucked melodies")

@@ -1,8 +1,9 @@
 """Plucked notes in melodies: a minute of sound to learn from and go on with, made when it is needed.
 
-A melody walks up and down a pentatonic scale, 4 or 2 notes a second, and each note ends where the next one
-begins. A note is the ideal string of N. Fletcher and T. Rossing, "The Physics of Musical Instruments", 2nd
-edition, 1998, section 2.8: plucked at the fraction p of its length, its k-th partial starts at a level
+A melody walks up and down a pentatonic scale, 4 or 2 notes a second, and each note is damped just before the
+next one begins, as by the finger that comes to pluck. A note is the ideal string of N. Fletcher and
+T. Rossing, "The Physics of Musical Instruments", 2nd edition, 1998, section 2.8: plucked at the fraction p of
+its length, its k-th partial starts at a level
 
     a_k = sin(k pi p) / k^2
 
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 SPACING = 0.25  # seconds from one note to the next, or to the one after a long note's first half
 LONG = 0.25  # share of notes that last two spacings
-DECAY = 0.5  # seconds in which the first partial falls to 1/e
-RELEASE = 0.01  # seconds in which a note fades once the next one has begun
+DECAY = 0.4  # seconds in which the first partial falls to 1/e
+DAMPED, DAMPING = 0.03, 0.008  # seconds before its end that a note is damped; in which it then falls to 1/e
 PLUCKED_AT = 0.23  # of the string's length
 PARTIALS = 5  # at most, and none above HIGHEST
 HIGHEST = 1800.0  # Hz, so that 4,000 samples a second hold everything
@@ -36,25 +37,25 @@ def plucked_melodies(seconds: float = 60.0, rate: int = 8000, seed: int = 0) -> 
         raise ValueError(f"expected at least 4000 Hz and one sample, got {seconds} s at {rate} Hz")
     rng = np.random.default_rng(seed)
     sound = np.zeros(n)
-    spacing, tail = round(SPACING * rate), round(6 * RELEASE * rate)
+    spacing = round(SPACING * rate)
     start, degree = 0, int(rng.integers(len(SCALE)))
     while start < n:
         length = spacing * (2 if rng.random() < LONG else 1)
         level = 10.0 ** (-1.0 * rng.random() / 20.0)
-        note = level * _pluck(length, tail, SCALE[degree], rate)[: n - start]
+        note = level * _pluck(length, SCALE[degree], rate)[: n - start]
         sound[start : start + len(note)] += note
         start += length
         degree += int(rng.choice([step for step in STEPS if 0 <= degree + step < len(SCALE)]))
     return sound * (PEAK / np.abs(sound).max())
 
 
-def _pluck(length: int, tail: int, frequency: float, rate: int) -> NDArray[np.float64]:
-    """One note, (length + tail,) samples: the equation above, faded out over its tail."""
-    seconds = np.arange(length + tail) / rate
+def _pluck(length: int, frequency: float, rate: int) -> NDArray[np.float64]:
+    """One note, (length,) samples: the equation above, damped at its end."""
+    seconds = np.arange(length) / rate
     k = np.arange(1, min(PARTIALS, int(HIGHEST / frequency)) + 1)[:, np.newaxis]
     levels = np.sin(k * np.pi * PLUCKED_AT) / k**2
     levels /= np.linalg.norm(levels)  # however many partials there are, all notes are as loud
     partials = levels * np.exp(-seconds * (1 + k) / (2 * DECAY)) * np.sin(2 * np.pi * k * frequency * seconds)
-    note: NDArray[np.float64] = partials.sum(axis=0)
-    note[length:] *= np.exp(-np.arange(tail) / (RELEASE * rate))
+    damping = np.exp(-np.maximum(seconds - (length / rate - DAMPED), 0) / DAMPING)
+    note: NDArray[np.float64] = partials.sum(axis=0) * damping
     return note

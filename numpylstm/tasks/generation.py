@@ -217,21 +217,44 @@ def build_network(
 
     With `concat` the outputs of all layers stand side by side and an MLP of as many hidden units as one of
     them reads all levels at once; the head "mlp" reads the last layer by such an MLP.
-
-    Raises:
-        ValueError: an unknown head or cell, or another number of layers.
     """
-    for name, value, known in (("head", head, HEADS), ("cell", cell, tuple(CELLS))):
-        if value not in known:
-            raise ValueError(f"expected {name} {' or '.join(map(repr, known))}, got {value!r}")
-    if not 1 <= layers <= 5:
-        raise ValueError(f"expected 1 to 5 layers, got {layers}")
     inputs, outputs = (classes, classes) if head == "softmax" else (1, 1)
     stack: list[Layer] = [CELLS[cell](hidden_size if k else inputs, hidden_size) for k in range(layers)]
     width = hidden_size * layers if concat else hidden_size
     readout = MLP(width, hidden_size, outputs) if concat or head == "mlp" else Dense(width, outputs)
     body = [ConcatHidden(*stack)] if concat else stack
     return Sequential(*body, readout, dtype=np.float32, seed=np.random.default_rng(seed))
+
+
+def check_options(
+    head: str,
+    cell: str,
+    layers: int,
+    hidden_size: int,
+    classes: int,
+    batches: str,
+    noise: float,
+    updates: int,
+) -> None:
+    """Refuse, before the work, what `train` cannot be asked for.
+
+    Raises:
+        ValueError: an unknown head, cell or kind of batches, or a number out of its range.
+    """
+    for name, value, known in (("head", head, HEADS), ("cell", cell, CELLS), ("batches", batches, BATCHES)):
+        if value not in known:
+            raise ValueError(f"expected {name} {' or '.join(map(repr, known))}, got {value!r}")
+    if not 1 <= layers <= 5:
+        raise ValueError(f"expected 1 to 5 layers, got {layers}")
+    for name, number, least in (
+        ("hidden_size", hidden_size, 1),
+        ("classes", classes, 2),
+        ("updates", updates, 1),
+    ):
+        if number < least:
+            raise ValueError(f"expected {name} of at least {least}, got {number}")
+    if not 0 <= noise <= 1:
+        raise ValueError(f"expected noise from 0 to 1, a share of full scale, got {noise}")
 
 
 @dataclass
@@ -299,7 +322,7 @@ def train(
 
     Args:
         head: "softmax" over mu-law classes; "scalar" or "mlp" for the mean of the next sample.
-        layers, hidden_size, concat: see `build_network`.
+        cell, layers, hidden_size, concat: see `build_network`.
         batches, noise: see `Batches`.
         updates: in all, whatever the length of the corpus; rounded to whole epochs.
         quick: a short form that only shows that everything runs.
@@ -311,10 +334,7 @@ def train(
     Raises:
         ValueError: an option that does not exist.
     """
-    if batches not in BATCHES:
-        raise ValueError(f"expected batches {' or '.join(map(repr, BATCHES))}, got {batches!r}")
-    if not 0 <= noise <= 1:
-        raise ValueError(f"expected noise from 0 to 1, a share of full scale, got {noise}")
+    check_options(head, cell, layers, hidden_size, classes, batches, noise, updates)
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     pieces, judged = (5, SHORTEST) if quick else (EPOCH, JUDGED)
@@ -326,7 +346,7 @@ def train(
         Batches(corpus.train, model, batches, noise, pieces, epochs),
         held_out_lanes(model),
         loss=softmax_cross_entropy if head == "softmax" else mse,
-        optimizer=Adam(4e-3, clip_norm=1.0, schedule=Cosine(epochs * pieces, final=0.01)),
+        optimizer=Adam(8e-3, clip_norm=1.0, schedule=Cosine(epochs * pieces, final=0.01)),
         epochs=epochs,
         truncation=PIECE,
         warmup=WARMUP,
