@@ -186,8 +186,9 @@ def count_notes(x: Array, rate: int, quiet: float) -> int:
 def pitch(x: Array, rate: int, quiet: float) -> Array:
     """Frequency in Hz of each frame of 80 ms, 0 where there is none, from the autocorrelation.
 
-    The autocorrelation is divided by that of the window, as P. Boersma, "Accurate short-term analysis of the
-    fundamental frequency", IFA Proceedings 17, 1993, section 2. Of the peaks nearly as high as the highest
+    The autocorrelation is divided by that of the window, as in P. Boersma, "Accurate short-term analysis of
+    the fundamental frequency and the harmonics-to-noise ratio of a sampled sound", IFA Proceedings 17, 1993.
+    Of the peaks nearly as high as the highest
     the first is taken: the others are its multiples.
     """
     frames = _frames(x, rate, PITCH_FRAME, PITCH_FRAME / 4)

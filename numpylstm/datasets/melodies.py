@@ -2,7 +2,7 @@
 
 A melody walks up and down a pentatonic scale, 4 or 2 notes a second, and each note is damped just before the
 next one begins, as by the finger that comes to pluck. A note is the ideal string of N. Fletcher and
-T. Rossing, "The Physics of Musical Instruments", 2nd edition, 1998, section 2.8: plucked at the fraction p of
+T. Rossing, "The Physics of Musical Instruments", 2nd edition, 1998, chapter 2: plucked at the fraction p of
 its length, its k-th partial starts at a level
 
     a_k = sin(k pi p) / k^2
