@@ -284,7 +284,8 @@ def test_the_temperature_is_the_one_at_which_most_runs_are_alive(monkeypatch):
     ):
         monkeypatch.setattr(generation, "alive", judge(counts))
         rng = np.random.default_rng(0)
-        assert generation.choose_temperature(model_of(), rng, progress=False) == wanted
+        choose = generation.choose_temperature
+        assert choose(model_of(), rng, generation.TEMPERATURES, progress=False) == wanted
 
 
 # ------------------------------------------------------------------------------ running free

@@ -7,8 +7,8 @@ times is silence. It is kept for comparison (`head="scalar"`, or `"mlp"` with a 
 
 What makes the free run last:
 
-- The state is carried along long lanes, as it is when running free. A window that begins with a zero state
-  teaches only what can be known from its few samples.
+- The state is carried along long lanes, as it is when running free. Windows at random do as well where all
+  that matters lies within them; windows that begin one sample after the other do not.
 - Noise on the input, none on the target. Running free the network hears its own small errors, which a clean
   corpus does not have; with noise it learns to hear the note behind them.
 - A temperature chosen by trial runs, judged by the report of `audio.alive`.
@@ -314,6 +314,7 @@ def train(
     batches: str = "lanes",
     noise: float = 0.03,
     updates: int = 3000,
+    temperatures: Sequence[float] = TEMPERATURES,
     seed: int = 0,
     quick: bool = False,
     progress: bool = True,
@@ -325,6 +326,7 @@ def train(
         cell, layers, hidden_size, concat: see `build_network`.
         batches, noise: see `Batches`.
         updates: in all, whatever the length of the corpus; rounded to whole epochs.
+        temperatures: to choose from; a single one is taken without trials.
         quick: a short form that only shows that everything runs.
 
     Returns:
@@ -353,8 +355,10 @@ def train(
         seed=rng,
         progress=progress,
     )
-    if head == "softmax" and not quick:
-        model.temperature = choose_temperature(model, rng, progress)
+    if head == "softmax":
+        model.temperature = choose_temperature(
+            model, rng, temperatures[:1] if quick else temperatures, progress
+        )
     before = time.perf_counter()
     continuation = Player(model, rng).play(round(judged * corpus.rate))[:, 0]
     factor = judged / max(time.perf_counter() - before, 1e-9)
@@ -372,16 +376,20 @@ def held_out_lanes(model: Model, count: int = 4) -> tuple[np.ndarray, np.ndarray
     return model.encode(heard), model.encode(target)
 
 
-def choose_temperature(model: Model, rng: np.random.Generator, progress: bool = True) -> float:
-    """The temperature at which most of a few trial runs are alive; of equals the first of TEMPERATURES.
+def choose_temperature(
+    model: Model, rng: np.random.Generator, temperatures: Sequence[float], progress: bool = True
+) -> float:
+    """The temperature at which most of a few trial runs are alive; of equals the first.
 
     A low one plays cleaner and decides less; how much is too much depends on the corpus.
     """
+    if len(temperatures) == 1:
+        return temperatures[0]
     counts = {}
-    for temperature in bar(TEMPERATURES, progress, "temperature"):
+    for temperature in bar(temperatures, progress, "temperature"):
         runs = Player(model, rng, temperature, count=TRIALS).play(round(JUDGED * model.rate))
         counts[temperature] = sum(alive(run, model.held_out, model.rate).alive for run in runs.T)
-    return max(TEMPERATURES, key=lambda temperature: counts[temperature])
+    return max(temperatures, key=lambda temperature: counts[temperature])
 
 
 # -------------------------------------------------------------------------------- running free
