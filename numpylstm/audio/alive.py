@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FRAME, HOP = 0.064, 0.016  # seconds of the spectra that flux and spectrum are measured in
-PITCH_FRAME = 0.08  # seconds: two periods of the lowest note
+PITCH_FRAME = 0.08  # seconds: four periods of the lowest note
 LOWEST, HIGHEST = 50.0, 1500.0  # Hz of notes
 FINER = 4  # lags tried between two samples: the period of a high note is only a few
 HELD = 4  # frames a note has to be held for
@@ -188,10 +188,14 @@ def pitch(x: Array, rate: int, quiet: float) -> Array:
 
     The autocorrelation is divided by that of the window, as in P. Boersma, "Accurate short-term analysis of
     the fundamental frequency and the harmonics-to-noise ratio of a sampled sound", IFA Proceedings 17, 1993.
-    Of the peaks nearly as high as the highest
-    the first is taken: the others are its multiples.
+    Of the peaks nearly as high as the highest the first is taken: the others are its multiples.
     """
     frames = _frames(x, rate, PITCH_FRAME, PITCH_FRAME / 4)
+    # Some frames at a time: between the lags tried they take a hundred times the memory of the sound.
+    return np.concatenate([_pitch(frames[k : k + 128], rate, quiet) for k in range(0, len(frames), 128)])
+
+
+def _pitch(frames: Array, rate: int, quiet: float) -> Array:
     loud = np.sqrt(np.square(frames).mean(axis=1)) > quiet
     frames = frames - frames.mean(axis=1, keepdims=True)
     window = _window(rate, PITCH_FRAME)
