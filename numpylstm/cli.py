@@ -368,7 +368,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--noise", type=float, default=0.03, metavar="X", help="on the input, of full scale (default: 0.03)"
     )
-    train.add_argument("--updates", type=natural, default=3000, metavar="N", help="in all (default: 3000)")
+    train.add_argument("--updates", type=natural, default=2400, metavar="N", help="in all (default: 2400)")
     train.add_argument(
         "--rate", type=int, default=4000, metavar="HZ", help="what the corpus is resampled to (default: 4000)"
     )
