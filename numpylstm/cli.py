@@ -164,11 +164,9 @@ def generate_train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     """`numpylstm generate train`: learn to go on like a corpus."""
     from . import plots
     from .tasks import generation
+    from .tasks.corpus import built_in_corpus, load_corpus
 
-    if args.corpus:
-        corpus = generation.load_corpus(args.corpus, args.rate)
-    else:
-        corpus = generation.built_in_corpus(args.rate)
+    corpus = load_corpus(args.corpus, args.rate) if args.corpus else built_in_corpus(args.rate)
     names = ("head", "cell", "layers", "hidden_size", "classes", "batches", "noise", "updates")
     options = {name: getattr(args, name) for name in names}
     generation.check_options(**options)

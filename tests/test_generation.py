@@ -14,10 +14,12 @@ from numpylstm.audio import mulaw
 from numpylstm.audio.wav import AudioError
 from numpylstm.cli import main
 from numpylstm.datasets import plucked_melodies
+from numpylstm.tasks import corpus as corpora
 from numpylstm.tasks import generation
-from numpylstm.tasks.generation import Batches, Model, Player, build_network, draw, load_corpus
+from numpylstm.tasks.corpus import load_corpus
+from numpylstm.tasks.generation import Batches, Model, Player, build_network, draw
 
-RATE = generation.RATE
+RATE = corpora.RATE
 
 
 @pytest.fixture(autouse=True)
@@ -93,22 +95,22 @@ def test_a_corpus_is_files_and_folders_at_any_rate_in_any_channels():
 
 def test_resampling_keeps_what_it_can_hold_and_no_more():
     t = np.arange(2 * 44100) / 44100
-    kept = generation.resample(np.sin(2 * np.pi * 440 * t), 44100, RATE)
+    kept = corpora.resample(np.sin(2 * np.pi * 440 * t), 44100, RATE)
     assert len(kept) == 2 * RATE
     expected = np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE)
     np.testing.assert_allclose(kept[400:-400], expected[400:-400], atol=2e-3)
-    gone = generation.resample(np.sin(2 * np.pi * 3000 * t), 44100, RATE)
+    gone = corpora.resample(np.sin(2 * np.pi * 3000 * t), 44100, RATE)
     assert np.abs(gone[400:-400]).max() < 1e-2
 
 
 def test_the_end_of_every_file_is_held_out():
     signals = [np.full(n, float(k)) for k, n in enumerate((40_000, 20_000, 100), 1)]
-    corpus = generation.make_corpus(signals, RATE)
+    corpus = corpora.make_corpus(signals, RATE)
     for k, signal in enumerate(signals, 1):
         held_out = (corpus.held_out == k).sum()
         assert held_out + (corpus.train == k).sum() == len(signal)
         assert held_out / len(signal) == pytest.approx(3 * RATE / 60_100, abs=0.01)
-    long = generation.make_corpus([np.ones(400_000)], RATE)
+    long = corpora.make_corpus([np.ones(400_000)], RATE)
     assert len(long.held_out) == 60_000 and len(long.train) == 340_000
 
 
@@ -180,7 +182,7 @@ def test_every_network_that_can_be_asked_for(head, outputs, cell, kind, layers, 
 )
 def test_an_option_that_does_not_exist_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
-        generation.train(generation.make_corpus([melody(8, RATE)], RATE), quick=True, **changed)
+        generation.train(corpora.make_corpus([melody(8, RATE)], RATE), quick=True, **changed)
 
 
 # --------------------------------------------------------------------------------- the batches
@@ -239,17 +241,17 @@ def test_classes_hear_the_noise_before_they_are_encoded():
 
 
 def test_training_never_hears_what_is_held_out():
-    corpus = generation.make_corpus([melody(8, RATE)], RATE)
+    corpus = corpora.make_corpus([melody(8, RATE)], RATE)
     results = []
     for factor in (1.0, -0.5):
-        changed = generation.Corpus(corpus.train, factor * corpus.held_out, RATE, 1)
+        changed = corpora.Corpus(corpus.train, factor * corpus.held_out, RATE, 1)
         results.append(generation.train(changed, quick=True, hidden_size=4, progress=False))
     np.testing.assert_array_equal(results[0].model.net.theta, results[1].model.net.theta)
     assert results[0].history.validation_loss != results[1].history.validation_loss
 
 
 def test_the_same_seed_trains_the_same_model_and_run():
-    corpus = generation.make_corpus([melody(8, RATE)], RATE)
+    corpus = corpora.make_corpus([melody(8, RATE)], RATE)
 
     def train(seed):
         return generation.train(corpus, quick=True, hidden_size=4, seed=seed, progress=False).continuation
@@ -460,7 +462,7 @@ class Judged:
 
 def test_what_is_held_out_is_in_the_model_file(trained):
     model = generation.load(trained)
-    corpus = generation.built_in_corpus()
+    corpus = corpora.built_in_corpus()
     np.testing.assert_allclose(model.held_out, corpus.held_out, atol=2.0**-16 + 1e-12)
     assert model.rate == RATE and model.head == "softmax" and model.classes == 64
 

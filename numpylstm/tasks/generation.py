@@ -5,17 +5,19 @@ was drawn is its next input. So it can decide: that a note begins now, and which
 next sample as a number can only say the mean of all that might come, and the mean of many onsets at many
 times is silence. It is kept for comparison (`head="scalar"`, or `"mlp"` with a hidden layer).
 
-What makes the free run last:
+What else makes the free run last:
 
-- The state is carried along long lanes, as it is when running free. Windows at random do as well where all
-  that matters lies within them; windows that begin one sample after the other do not.
-- Noise on the input, none on the target. Running free the network hears its own small errors, which a clean
-  corpus does not have; with noise it learns to hear the note behind them.
+- Batches from all over the corpus: long lanes with the state carried along, as it is when running free.
+  Windows at random do as well where all that matters lies within them; windows that begin one sample after
+  the other do not, for they are nearly one.
+- A gradient clipped low, and a learning rate that falls: an onset is a surprise every time.
 - A temperature chosen by trial runs, judged by the report of `audio.alive`.
+- Noise on the input, none on the target: running free, the network hears its own errors, which a clean
+  corpus does not have. (The built-in corpus can do without.)
 
-All files of a corpus are averaged to one channel, resampled to one working rate, and laid end to end. The end
-of every file is held out: the report judges by it, and its first second is the seed that a run continues.
-What is generated is written at the working rate.
+The report judges by what was held out of the corpus, and the first second of that is the seed that a run
+continues. So the model file holds it, up to a minute of sound. What is generated is written at the corpus's
+working rate.
 """
 
 import math
@@ -25,7 +27,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,20 +34,14 @@ import numpy as np
 from .. import checkpoint
 from ..audio import mulaw, wav
 from ..audio.alive import SHORTEST, AliveReport, alive
-from ..datasets.melodies import plucked_melodies
 from ..datasets.windows import random_batch, shifted_batch
 from ..history import History
 from ..layers import GRU, LSTM, MLP, ConcatHidden, Dense, Layer, Sequential
 from ..losses import mse, softmax_cross_entropy
 from ..optimizers import Adam, Cosine
 from ..training import fit
+from .corpus import Corpus
 from .run import find_model
-
-RATE = 4000
-"""Working rate in Hz: it holds sound up to 2 kHz, and a second of it is few enough steps to learn."""
-
-HELD_OUT, LEAST_HELD_OUT, LEAST = 0.15, 3.0, 6.0
-"""Share of every file kept from training, seconds of it at least, and seconds of a corpus at least."""
 
 LANES, PIECE, WARMUP, EPOCH = 16, 128, 256, 100
 """Lanes run side by side; samples in a piece between two updates; samples at a lane's start without loss;
@@ -62,17 +57,6 @@ LONGEST_JUDGED = 60
 CELLS = {"lstm": LSTM, "gru": GRU}
 HEADS = ("softmax", "scalar", "mlp")
 BATCHES = ("lanes", "random", "shifted")
-EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
-
-
-@dataclass
-class Corpus:
-    """Sound to learn from (n,) and sound held out (m,), full scale 1, at the working rate in Hz."""
-
-    train: np.ndarray
-    held_out: np.ndarray
-    rate: int
-    files: int
 
 
 @dataclass
@@ -114,7 +98,7 @@ class Model:
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays beside the network in its file: what was held out, in 16 bit."""
         steps = np.clip(np.rint(self.held_out * 2.0**15), -(2**15), 2**15 - 1)
-        return {"held_out": steps[: LONGEST_JUDGED * self.rate].astype(np.int16)}
+        return {"held_out": steps.astype(np.int16)}
 
 
 @dataclass
@@ -132,73 +116,6 @@ class GenerationResult:
     report: AliveReport
     seed: np.ndarray
     continuation: np.ndarray
-
-
-# -------------------------------------------------------------------------------- the corpus
-
-
-def load_corpus(paths: Sequence[str | PathLike[str]], rate: int = RATE) -> Corpus:
-    """Read audio files, and all that lie in folders, as one corpus at `rate` Hz.
-
-    Raises:
-        AudioError: a file that cannot be read, or is silent.
-        ValueError: a folder without audio, less than 6 s in all, silence where sound is to be held out.
-    """
-    if not 2000 <= rate <= 48_000:
-        raise ValueError(f"expected a working rate from 2000 to 48000 Hz, got {rate}")
-    signals = []
-    for path in find_audio(paths):
-        audio = wav.read(path)
-        signal = wav.mono(audio.samples)
-        wav.check_usable(signal, path)
-        signals.append(resample(signal, audio.rate, rate))
-    return make_corpus(signals, rate)
-
-
-def built_in_corpus(rate: int = RATE, seconds: float = 60.0) -> Corpus:
-    """The plucked melodies of `data/`."""
-    return make_corpus([plucked_melodies(seconds, rate)], rate)
-
-
-def make_corpus(signals: Sequence[np.ndarray], rate: int) -> Corpus:
-    """Hold out the end of every signal (n,), and lay beginnings and ends together."""
-    seconds = sum(map(len, signals)) / rate
-    if seconds < LEAST:
-        raise ValueError(f"expected a corpus of at least {LEAST:g} s in all, got {seconds:.3g} s")
-    share = max(HELD_OUT, LEAST_HELD_OUT / seconds)
-    cuts = [int(len(signal) * (1 - share)) for signal in signals]
-    train = np.concatenate([signal[:cut] for signal, cut in zip(signals, cuts, strict=True)])
-    held_out = np.concatenate([signal[cut:] for signal, cut in zip(signals, cuts, strict=True)])
-    for part, use in ((train, "trained on"), (held_out[: LONGEST_JUDGED * rate], "held out")):
-        try:
-            wav.check_usable(part, "the corpus")
-        except wav.AudioError:
-            raise ValueError(f"expected sound throughout, got a corpus silent in the part {use}") from None
-    return Corpus(train, held_out[: LONGEST_JUDGED * rate], rate, len(signals))
-
-
-def find_audio(paths: Sequence[str | PathLike[str]]) -> list[Path]:
-    """The files among the paths, and in place of each folder the audio files below it, by name."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS]
-        inside = [file for file in inside if file.is_file() and not file.name.startswith(".")]
-        if not inside:
-            raise ValueError(f"expected a folder with audio ({', '.join(EXTENSIONS)}) in it, got {path}")
-        found += inside
-    return found
-
-
-def resample(signal: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """A signal (n,) at another rate in Hz; what the new rate cannot hold is filtered out."""
-    from scipy.signal import resample_poly  # here, because importing it takes longer than the rest
-
-    common = math.gcd(rate, wanted)
-    changed: np.ndarray = resample_poly(signal, wanted // common, rate // common)
-    return changed
 
 
 # ---------------------------------------------------------------------------------- training
@@ -296,9 +213,9 @@ class Batches:
             lanes = self.signal[(rng.integers(len(self.signal), size=LANES) + steps) % len(self.signal)]
             yield lanes[:-1], lanes[1:]
             return
-        draw = random_batch if self.kind == "random" else shifted_batch
+        cut = random_batch if self.kind == "random" else shifted_batch
         for _ in range(self.pieces):
-            heard, target = draw(self.signal, WARMUP + PIECE, LANES, rng)
+            heard, target = cut(self.signal, WARMUP + PIECE, LANES, rng)
             yield heard[:, :, 0], target[:, :, 0]
 
 
