@@ -129,6 +129,43 @@ def _levels(signal: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(blocks)) * block / rate, 10 * np.log10(np.maximum(power, 1e-20))
 
 
+def continuation(history: Any, seed: np.ndarray, generated: np.ndarray, rate: int, title: str) -> Figure:
+    """The spectrogram of a seed and its continuation with the border marked, and the learning curve.
+
+    Args:
+        seed, generated: (n,), (m,) samples, one after the other.
+        rate: Hz.
+    """
+    figure = Figure(figsize=(9, 6.2), layout="constrained")
+    top, bottom = figure.subplots(2, 1, height_ratios=[2, 1])
+    border = len(seed) / rate
+    draw_spectrogram(top, np.concatenate([seed, generated]), rate)
+    top.axvline(border, color="white", linewidth=2, linestyle="--")
+    for x, text, side in ((border, "seed ", "right"), (border, " the network alone", "left")):
+        top.text(x, 0.96, text, color="white", ha=side, va="top", transform=top.get_xaxis_transform())
+    top.set(title=title)
+    bottom.grid(True, alpha=0.25)
+    bottom.spines[["top", "right"]].set_visible(False)
+    draw_learning_curve(bottom, history)
+    return figure
+
+
+def draw_spectrogram(ax: Axes, signal: np.ndarray, rate: int, depth: float = 70.0) -> None:
+    """Level over time and frequency of a signal (n,), in dB below the loudest, no lower than -depth."""
+    size, hop = round(0.064 * rate), max(round(0.008 * rate), 1)
+    padded = np.pad(signal, size // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * np.hanning(size)
+    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
+    level = 10 * np.log10(np.maximum(power / max(power.max(), 1e-20), 10 ** (-depth / 10)))
+    extent = (0, len(signal) / rate, 0, rate / 2000)
+    image = ax.imshow(
+        level.T, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-depth, vmax=0
+    )
+    ax.set(xlabel="time (s)", ylabel="frequency (kHz)")
+    bar = cast(Any, ax.figure).colorbar(image, ax=ax, pad=0.01)
+    bar.set_label("level (dB)")
+
+
 def digits(
     history: Any, images: np.ndarray, labels: np.ndarray, guesses: np.ndarray, accuracy: float
 ) -> Figure:

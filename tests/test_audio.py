@@ -309,3 +309,43 @@ def test_esr_refuses_what_it_cannot_compare():
     for target in (np.zeros(3), np.zeros(0)):
         with pytest.raises(ValueError, match="not silent"):
             esr_db(np.ones_like(target), target)
+
+
+# ------------------------------------------------------------------------------------- files from blocks
+
+
+@pytest.mark.parametrize("name, channels", [("a.wav", 1), ("a.flac", 2)])
+def test_blocks_make_the_file_that_the_whole_makes(tmp_path, name, channels):
+    samples = np.random.default_rng(0).uniform(-1.2, 1.2, (1000, channels))
+    clipped = wav.write(tmp_path / name, samples, 8000)
+    blocks = np.split(samples, [1, 2, 500, 777])
+    if channels == 1:
+        blocks = [block[:, 0] for block in blocks]
+    assert wav.write_blocks(tmp_path / f"b{name}", iter(blocks), 8000, channels) == clipped > 0
+    whole, made = wav.read(tmp_path / name), wav.read(tmp_path / f"b{name}")
+    np.testing.assert_array_equal(whole.samples, made.samples)
+    assert whole[1:] == made[1:]
+
+
+def test_a_block_that_cannot_be_made_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"the old one")
+
+    def blocks():
+        yield np.zeros(100)
+        raise KeyError("out of notes")
+
+    with pytest.raises(KeyError, match="out of notes"):
+        wav.write_blocks(path, blocks(), 8000)
+    with pytest.raises(wav.AudioError, match="not all finite"):
+        wav.write_blocks(path, [np.zeros(10), np.full(10, np.nan)], 8000)
+    with pytest.raises(wav.AudioError, match=r"1 channel\(s\), got 2"):
+        wav.write_blocks(path, [np.zeros(10), np.zeros((10, 2))], 8000)
+    assert path.read_bytes() == b"the old one" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_that_cannot_be_written_is_refused_before_the_first_block(tmp_path):
+    made = []
+    with pytest.raises(wav.AudioError, match="extension"):
+        wav.write_blocks(tmp_path / "a.xyz", (made.append(k) or np.zeros(1) for k in range(9)), 8000)
+    assert made == []

@@ -5,6 +5,7 @@ An integer subtype of b bits holds the whole multiples of one quantisation step,
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,22 +114,42 @@ def write(path: str | os.PathLike[str], samples: ArrayLike, rate: int, subtype: 
     none at all or not finite, and where the format cannot hold so many channels or that rate; and as
     `files.atomic_write`: a missing directory is a FileNotFoundError.
     """
+    samples = _checked(samples, path)
+    blocks = (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
+    return write_blocks(path, blocks, rate, samples.shape[1], subtype)
+
+
+def write_blocks(
+    path: str | os.PathLike[str],
+    blocks: Iterable[ArrayLike],
+    rate: int,
+    channels: int = 1,
+    subtype: str | None = None,
+) -> int:
+    """Write blocks of samples as they come, each as `write` takes it, so that no file is too long for memory.
+
+    The file takes its place only when the last block is in it. Returns and raises as `write`, and passes on
+    what making a block raises; nothing is left behind then.
+    """
     format = _format_of(path)
     subtype = _subtype_for(format, subtype)
-    samples = _checked(samples, path)
     clipped = 0
     try:
         with (
             atomic_write(path) as temporary,
-            sf.SoundFile(temporary, "w", int(rate), samples.shape[1], subtype, format=format) as sound,
+            sf.SoundFile(temporary, "w", int(rate), channels, subtype, format=format) as sound,
         ):
-            for start in range(0, len(samples), BLOCK):
-                block, outside = _storable(samples[start : start + BLOCK], subtype)
-                sound.write(block)
-                clipped += outside
+            for whole in blocks:
+                samples = _checked(whole, path)
+                if samples.shape[1] != channels:
+                    raise AudioError(f"expected blocks of {channels} channel(s), got {samples.shape[1]}")
+                for start in range(0, len(samples), BLOCK):
+                    block, outside = _storable(samples[start : start + BLOCK], subtype)
+                    sound.write(block)
+                    clipped += outside
     except sf.SoundFileError as error:
         raise AudioError(
-            f"{path} cannot be written as {format} {subtype} with {samples.shape[1]} channel(s) at {rate} Hz "
+            f"{path} cannot be written as {format} {subtype} with {channels} channel(s) at {rate} Hz "
             f"({_reason(error)})"
         ) from error
     return clipped
