@@ -5,6 +5,7 @@ An integer subtype of b bits holds the whole multiples of one quantisation step,
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,22 +114,44 @@ def write(path: str | os.PathLike[str], samples: ArrayLike, rate: int, subtype: 
     none at all or not finite, and where the format cannot hold so many channels or that rate; and as
     `files.atomic_write`: a missing directory is a FileNotFoundError.
     """
+    samples = _checked(samples, path)
+    return write_blocks(path, [samples], rate, subtype, samples.shape[1])
+
+
+def write_blocks(
+    path: str | os.PathLike[str],
+    blocks: Iterable[ArrayLike],
+    rate: int,
+    subtype: str | None = None,
+    channels: int = 1,
+) -> int:
+    """As `write`, of sound that comes in blocks (n,) or (n, channels) and is never in memory as a whole.
+
+    What making the blocks raises leaves no file behind. Raises AudioError if there are none at all, or one of
+    another number of channels.
+    """
     format = _format_of(path)
     subtype = _subtype_for(format, subtype)
-    samples = _checked(samples, path)
-    clipped = 0
+    clipped = written = 0
     try:
         with (
             atomic_write(path) as temporary,
-            sf.SoundFile(temporary, "w", int(rate), samples.shape[1], subtype, format=format) as sound,
+            sf.SoundFile(temporary, "w", int(rate), channels, subtype, format=format) as sound,
         ):
-            for start in range(0, len(samples), BLOCK):
-                block, outside = _storable(samples[start : start + BLOCK], subtype)
-                sound.write(block)
-                clipped += outside
+            for samples in blocks:
+                samples = _checked(samples, path)
+                if samples.shape[1] != channels:
+                    raise AudioError(f"expected {channels} channel(s) for {path}, got {samples.shape[1]}")
+                for start in range(0, len(samples), BLOCK):
+                    block, outside = _storable(samples[start : start + BLOCK], subtype)
+                    sound.write(block)
+                    clipped += outside
+                    written += len(block)
+            if not written:
+                raise AudioError(f"expected samples for {path}, got none")
     except sf.SoundFileError as error:
         raise AudioError(
-            f"{path} cannot be written as {format} {subtype} with {samples.shape[1]} channel(s) at {rate} Hz "
+            f"{path} cannot be written as {format} {subtype} with {channels} channel(s) at {rate} Hz "
             f"({_reason(error)})"
         ) from error
     return clipped

@@ -14,6 +14,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import checkpoint
 from ..files import write_json, write_text
 from ..history import History
@@ -58,9 +60,13 @@ def write_run(
     config: dict[str, Any],
     figures: dict[str, Any],
     extra: Any = None,
+    arrays: dict[str, np.ndarray] | None = None,
 ) -> None:
-    """Write everything but the pictures, each file whole or not at all; `extra` goes into the model file."""
-    checkpoint.save(net, folder / MODEL, extra=extra)
+    """Write everything but the pictures, each file whole or not at all.
+
+    `extra`, values for JSON, and `arrays` by name go into the model file beside the network.
+    """
+    checkpoint.save(net, folder / MODEL, arrays, extra)
     write_text(folder / "metrics.jsonl", "".join(json.dumps(finite(row)) + "\n" for row in history.rows()))
     write_json(
         folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()})
