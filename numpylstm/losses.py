@@ -137,13 +137,13 @@ def phase(
     """Mean of sin^2((y - target) / 2) over all entries, for angles in radians.
 
     It is |e^{i y} - e^{i target}|^2 / 4, a quarter of the squared chord between two points of the unit
-    circle: 0 where the angles are the same, 1 where they are opposite. It has the period 2π in both angles
-    and does not change if both are turned by the same angle, so neither needs to be unwrapped. Its
-    gradient, sin(y - target) / 2, vanishes at the opposite point as well: there it is flat.
+    circle: 0 where the angles are the same, 1 where they are opposite. It has the period 2π in both, and
+    does not change if both are turned by the same angle: so neither has to be unwrapped. Its gradient,
+    sin(y - target) / 2, vanishes at the opposite point too.
 
-    It is no metric. The triangle inequality fails, as for any squared distance: from 0 to π it is 1, by way
-    of π/2 it is 1/2 + 1/2 = 1, but from 0 to π/2 it is 1/2, by way of π/4 only 0.146 + 0.146 = 0.293.
-    |sin((y - target) / 2)|, half the chord itself, would be one, with a gradient that jumps at 0.
+    It is no metric, for the triangle inequality fails, as for any squared distance: from 0 to π/2 it is
+    1/2, but by way of π/4 only 0.146 + 0.146. |sin((y - target) / 2)|, half the chord, would be one, but
+    its gradient jumps where the angles are the same.
 
     Args:
         weights: of the shape of y, at least 0: how much each entry counts, such as its magnitude, for where
@@ -154,8 +154,7 @@ def phase(
     """
     y, target, real, count = _pair(y, target, lengths)
     half = _masked((y - target) / 2, real)
-    total = half.real.dtype.type(count)
-    share = half.real.dtype.type(1) / total
+    share: Any = half.real.dtype.type(1 / count)
     if weights is not None:
         weights = np.asarray(weights, half.real.dtype)
         if weights.shape != half.shape:

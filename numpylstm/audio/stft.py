@@ -7,8 +7,8 @@ that begin before it or end after it: so every sample is in all the frames that 
 inverse is exact from the first sample to the last.
 
 The inverse is the signal whose transform is nearest to the spectrum, in the squared error: D. W. Griffin
-and J. S. Lim, "Signal estimation from modified short-time Fourier transform", IEEE Trans. ASSP 32(2), 1984, eq. 6.
-The work is done by `scipy.signal.ShortTimeFFT`.
+and J. S. Lim, "Signal estimation from modified short-time Fourier transform", IEEE Trans. ASSP 32(2), 1984,
+eq. 6. The work is done by `scipy.signal.ShortTimeFFT`.
 """
 
 from typing import Any
@@ -40,14 +40,12 @@ def stft(signal: ArrayLike, window: ArrayLike, hop: int) -> Array:
     signal = np.asarray(signal)
     if signal.ndim == 0 or len(signal) == 0 or signal.dtype.kind not in "fiu":
         raise ValueError(f"expected a real signal of shape (samples, ...), got {signal.dtype} {signal.shape}")
-    if signal.dtype != np.float32:
-        signal = signal.astype(float, copy=False)
-    transform = _transform(window, hop, signal.dtype)
+    transform = _transform(window, hop)
     missing = _padded(len(signal), transform) - len(signal)
     if missing:
         signal = np.concatenate([signal, np.zeros((missing, *signal.shape[1:]), signal.dtype)])
-    spectrum = transform.stft(signal, axis=0)  # (bins, ..., T)
-    return np.ascontiguousarray(np.moveaxis(spectrum, (0, -1), (-1, 0)))
+    spectrum = np.moveaxis(transform.stft(signal, axis=0), (0, -1), (-1, 0))
+    return np.ascontiguousarray(spectrum, np.complex64 if signal.dtype == np.float32 else complex)
 
 
 def istft(spectrum: ArrayLike, window: ArrayLike, hop: int, length: int) -> Array:
@@ -59,23 +57,22 @@ def istft(spectrum: ArrayLike, window: ArrayLike, hop: int, length: int) -> Arra
     `length` samples have, and for a window and hop that leave out some samples.
     """
     spectrum = np.asarray(spectrum)
-    transform = _transform(window, hop, np.empty(0, spectrum.dtype).real.dtype)
+    transform = _transform(window, hop)
+    if not transform.invertible:
+        raise ValueError(f"expected a window that sees every sample at a hop of {hop}: some are left out")
     shape = (frames(length, window, hop), transform.m_num // 2 + 1)
     if spectrum.ndim < 2 or (spectrum.shape[0], spectrum.shape[-1]) != shape:
         raise ValueError(
             f"expected a spectrum of shape ({shape[0]}, ..., {shape[1]}) for {length} samples, "
             f"got {spectrum.shape}"
         )
-    if not transform.invertible:
-        raise ValueError(f"expected a window that sees every sample at a hop of {hop}: some are left out")
-    spectrum = np.moveaxis(spectrum, (0, -1), (-1, 0))
-    padded = _padded(length, transform)
-    return transform.istft(spectrum, k1=padded, f_axis=0, t_axis=-1)[:length]
+    signal = transform.istft(spectrum, k1=_padded(length, transform), f_axis=-1, t_axis=0)[:length]
+    return signal.astype(spectrum.real.dtype, copy=False)
 
 
 def frames(length: int, window: ArrayLike, hop: int) -> int:
     """How many frames T a signal of so many samples has."""
-    transform = _transform(window, hop, np.dtype(float))
+    transform = _transform(window, hop)
     return int(transform.p_num(_padded(_at_least_one("length", length), transform)))
 
 
@@ -84,7 +81,7 @@ def longest(frames: int, window: ArrayLike, hop: int) -> int:
 
     Raises ValueError for fewer frames than the shortest signal has.
     """
-    transform = _transform(window, hop, np.dtype(float))
+    transform = _transform(window, hop)
     length = (transform.p_min + frames) * hop - transform.m_num_mid
     if length < _padded(1, transform):
         fewest = transform.p_num(_padded(1, transform))
@@ -97,7 +94,7 @@ def _padded(length: int, transform: Any) -> int:
     return max(length, -(-transform.m_num // 2))
 
 
-def _transform(window: ArrayLike, hop: int, dtype: Any) -> Any:
+def _transform(window: ArrayLike, hop: int) -> Any:
     from scipy.signal import ShortTimeFFT  # here, because importing it takes longer than most transforms
 
     window = np.asarray(window)
@@ -105,7 +102,7 @@ def _transform(window: ArrayLike, hop: int, dtype: Any) -> Any:
         raise ValueError(f"expected a window of shape (n,), got {window.dtype} {window.shape}")
     if int(hop) != hop or not 1 <= hop <= len(window):
         raise ValueError(f"expected a hop of 1 to {len(window)} samples, the window's length, got {hop}")
-    return ShortTimeFFT(window.astype(dtype), int(hop), fs=1)
+    return ShortTimeFFT(window.astype(float), int(hop), fs=1)
 
 
 def _at_least_one(name: str, value: int) -> int:

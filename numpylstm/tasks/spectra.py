@@ -39,6 +39,9 @@ FRAME, OVERLAP = 0.064, 4
 COMPRESSION = 0.3
 """Clusters are of magnitudes to this power, so that a soft partial counts beside a loud one."""
 
+FRAMES_EACH = 40
+"""Frames that a cluster has at least, on average: of what occurs but once, nothing can be learnt."""
+
 MOST_CLUSTERED = 20_000
 """Frames that the clusters are made from, at most."""
 
@@ -115,7 +118,7 @@ def train(
     cell: str = "lstm",
     hidden_size: int = 128,
     layers: int = 1,
-    codewords: int = 256,
+    codewords: int = 64,
     updates: int = 800,
     seed: int = 0,
     quick: bool = False,
@@ -126,7 +129,7 @@ def train(
     Args:
         cell: "lstm" or "gru".
         layers: 1 to 3 recurrent layers.
-        codewords: K, how many spectra there are to choose from; fewer if the recording has not so many.
+        codewords: K, how many spectra there are to choose from; fewer for a short recording.
         updates: about how many, whatever the length of the recording.
         quick: a short form that only shows that everything runs.
 
@@ -146,7 +149,7 @@ def train(
         raise ValueError(f"expected at least {SHORTEST * hop} samples, {SHORTEST} frames, got {len(samples)}")
     spectrum = stft(np.asarray(samples, np.float32), hann_window(n), hop)
     magnitudes, d = abs(spectrum), increments(spectrum, n, hop)
-    codebook, codes = cluster(magnitudes, codewords, rng)
+    codebook, codes = cluster(magnitudes, min(codewords, max(len(magnitudes) // FRAMES_EACH, 2)), rng)
     if len(codebook) < 2:
         raise ValueError("expected a recording with spectra that differ, got the same throughout")
     net = build_network(cell, len(codebook), len(codebook) + len(codebook[0]), hidden_size, layers, rng)
@@ -172,7 +175,7 @@ def train(
 def cluster(
     magnitudes: np.ndarray, codewords: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """At most so many clusters of magnitudes (T, bins): their spectra (K, bins), and which is each frame's (T,).
+    """At most so many clusters of magnitudes (T, bins): spectra (K, bins), and each frame's cluster (T,).
 
     K-means (Lloyd 1982) on compressed magnitudes. A cluster's spectrum is the root of the mean square of its
     members', so that it has their level.
@@ -236,7 +239,7 @@ def generate_frames(
 
 
 def sound(
-    frames: Iterator[tuple[np.ndarray, np.ndarray]], n: int, hop: int, iterations: int = 16
+    frames: Iterator[tuple[np.ndarray, np.ndarray]], n: int, hop: int, iterations: int = 8
 ) -> Iterator[np.ndarray]:
     """The sound of frames (magnitudes, increments), in blocks of BLOCK hops.
 
@@ -269,7 +272,7 @@ def generate(
     model: Model,
     *,
     temperature: float = 1.0,
-    iterations: int = 16,
+    iterations: int = 8,
     seed: int | np.random.Generator = 0,
 ) -> Iterator[np.ndarray]:
     """Sound without end in blocks (BLOCK * hop,), float32, full scale as in the corpus.
@@ -320,7 +323,7 @@ def sample(
     *,
     seconds: float = 30.0,
     temperature: float = 1.0,
-    iterations: int = 16,
+    iterations: int = 8,
     seed: int | np.random.Generator = 0,
 ) -> dict[str, Any]:
     """Write a sound file of so many seconds that goes on where the corpus's first frames end.
