@@ -309,3 +309,40 @@ def test_esr_refuses_what_it_cannot_compare():
     for target in (np.zeros(3), np.zeros(0)):
         with pytest.raises(ValueError, match="not silent"):
             esr_db(np.ones_like(target), target)
+
+
+# ------------------------------------------------------------------------------------------- in blocks
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_in_blocks_is_written_as_the_whole_is(tmp_path, channels):
+    x = noise(10_000, channels, level=1.2)
+    clipped = wav.write(tmp_path / "whole.wav", x, RATE)
+    blocks = iter(np.split(x, [1, 500, 9000]))
+    assert wav.write_blocks(tmp_path / "blocks.wav", blocks, RATE, channels=channels) == clipped > 0
+    assert (tmp_path / "blocks.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+
+
+def test_what_making_the_blocks_raises_leaves_the_file_as_it_was(tmp_path):
+    def blocks():
+        yield noise(100, 1)
+        raise ValueError("no more")
+
+    (tmp_path / "a.wav").write_bytes(b"old")
+    with pytest.raises(ValueError, match=r"^no more$"):
+        wav.write_blocks(tmp_path / "a.wav", blocks(), RATE)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.wav", b"old")]
+
+
+@pytest.mark.parametrize(
+    "blocks, message",
+    [
+        ([], "expected samples for .*, got none"),
+        ([noise(9, 1), noise(9, 2)], r"expected 1 channel\(s\) for .*, got 2"),
+        ([noise(9, 1), np.array([np.nan])], "not all finite"),
+    ],
+)
+def test_blocks_that_cannot_be_written_leave_nothing(tmp_path, blocks, message):
+    with pytest.raises(AudioError, match=message):
+        wav.write_blocks(tmp_path / "a.wav", blocks, RATE)
+    assert list(tmp_path.iterdir()) == []

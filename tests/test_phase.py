@@ -118,9 +118,9 @@ def test_what_griffin_lim_cannot_use_is_refused_in_one_sentence(options, sentenc
 def test_the_increment_of_a_tone_is_its_distance_from_the_bin(hz):
     rate = 8000
     tone = np.cos(2 * np.pi * hz * np.arange(rate) / rate)
-    d = increments(stft(tone, WINDOW, HOP), N, HOP)
+    delta = increments(stft(tone, WINDOW, HOP), N, HOP)
     k = 32  # 1000 Hz
-    np.testing.assert_allclose(d[5:-5, k], 2 * np.pi * HOP / rate * (hz - 1000), atol=1e-3)
+    np.testing.assert_allclose(delta[5:-5, k], 2 * np.pi * HOP / rate * (hz - 1000), atol=1e-3)
 
 
 @given(st.integers(1, 30), st.integers(1, 9), st.sampled_from([(256, 64), (10, 3), (7, 7)]), seeds)
@@ -128,16 +128,16 @@ def test_increments_sum_up_to_the_phases(T, channels, sizes, seed):
     n, hop = sizes
     rng = np.random.default_rng(seed)
     spectrum = rng.standard_normal((T, channels, n // 2 + 1)) + 1j * rng.standard_normal((1,))
-    d = increments(spectrum, n, hop)
-    assert abs(d).max() <= np.pi + 1e-12
-    np.testing.assert_allclose(np.exp(1j * integrate(d, n, hop)), spectrum / abs(spectrum), atol=1e-10)
+    delta = increments(spectrum, n, hop)
+    assert abs(delta).max() <= np.pi + 1e-12
+    np.testing.assert_allclose(np.exp(1j * integrate(delta, n, hop)), spectrum / abs(spectrum), atol=1e-10)
 
 
 def test_blocks_sum_up_to_the_same_as_the_whole():
     spectrum = spectrum_of()
-    d = increments(spectrum, N, HOP)
-    whole = integrate(d, N, HOP)
-    rest = integrate(d[50:], N, HOP, whole[49])
+    delta = increments(spectrum, N, HOP)
+    whole = integrate(delta, N, HOP)
+    rest = integrate(delta[50:], N, HOP, whole[49])
     np.testing.assert_allclose(np.exp(1j * rest), np.exp(1j * whole[50:]), atol=1e-10)
 
 

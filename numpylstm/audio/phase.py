@@ -12,7 +12,7 @@ followed by a share of the change since the last one, which gets lower sooner an
 
 A phase increment is how much further a bin's phase went in one hop than the middle of the bin would have:
 
-    d_t = phase_t - phase_{t-1} - 2π hop k / n        as principal value, in [-π, π]
+    delta_t = phase_t - phase_{t-1} - 2π hop k / n        as principal value, in [-π, π]
 
 For a steady partial it does not change with time: 2π hop / rate times its distance from the middle of the
 bin in Hz. So it can be predicted where a phase itself cannot. (It is what a phase vocoder reads: J. L.
@@ -90,26 +90,26 @@ def griffin_lim(
 
 
 def increments(spectrum: ArrayLike, n: int, hop: int) -> Array:
-    """The phase increments d (T, ..., bins) of a spectrum of n-sample frames, in [-π, π].
+    """The phase increments delta (T, ..., bins) of a spectrum of n-sample frames, in [-π, π].
 
     That of the first frame is its phase, so that `integrate` gives all phases back.
     """
     phases = np.angle(np.asarray(spectrum))
-    d = phases.copy()
-    d[1:] -= phases[:-1]
-    d[1:] -= advance(n, hop, phases.shape[-1])
-    return principal(d)
+    delta = phases.copy()
+    delta[1:] -= phases[:-1]
+    delta[1:] -= advance(n, hop, phases.shape[-1])
+    return principal(delta)
 
 
-def integrate(d: ArrayLike, n: int, hop: int, phases: ArrayLike | None = None) -> Array:
-    """The phases (T, ..., bins) in [-π, π] that increments d (T, ..., bins) sum up to.
+def integrate(delta: ArrayLike, n: int, hop: int, phases: ArrayLike | None = None) -> Array:
+    """The phases (T, ..., bins) in [-π, π] that increments delta (T, ..., bins) sum up to.
 
     Args:
         phases: (..., bins) of the frame before; without them the first increment is the first phase.
     """
-    d = np.asarray(d)
-    steps = d + advance(n, hop, d.shape[-1])
-    steps[:1] = d[:1] if phases is None else steps[:1] + np.asarray(phases)
+    delta = np.asarray(delta)
+    steps = delta + advance(n, hop, delta.shape[-1])
+    steps[:1] = delta[:1] if phases is None else steps[:1] + np.asarray(phases)
     return principal(np.cumsum(steps, axis=0))
 
 

@@ -7,9 +7,9 @@ of all that may come: it smears, and fed with its own means it fades. Odds can b
 may come either comes or does not.
 
 Phases are predicted too, as increments (see `audio.phase`), by a second part of the read-out with the loss
-sin^2((theta - phi) / 2). They belong to the frame that has just been heard, not to the next one, of which it
-is not known yet what it will be. Griffin-Lim goes on from them, block by block, with what has been written
-held, so that sound of any length is made in the memory of a block.
+`losses.phase`, sin^2 of half the error. They belong to the frame that has just been heard, not to the next
+one, of which it is not known yet what it will be. Griffin-Lim goes on from them, block by block, with what
+has been written held, so that sound of any length is made in the memory of a block.
 """
 
 import math
@@ -148,12 +148,12 @@ def train(
     if len(samples) < SHORTEST * hop:
         raise ValueError(f"expected at least {SHORTEST * hop} samples, {SHORTEST} frames, got {len(samples)}")
     spectrum = stft(np.asarray(samples, np.float32), hann_window(n), hop)
-    magnitudes, d = abs(spectrum), increments(spectrum, n, hop)
+    magnitudes, delta = abs(spectrum), increments(spectrum, n, hop)
     codebook, codes = cluster(magnitudes, min(codewords, max(len(magnitudes) // FRAMES_EACH, 2)), rng)
     if len(codebook) < 2:
         raise ValueError("expected a recording with spectra that differ, got the same throughout")
     net = build_network(cell, len(codebook), len(codebook) + len(codebook[0]), hidden_size, layers, rng)
-    loss, loss_of_phase = both_losses(codes, d, magnitudes)
+    loss, loss_of_phase = both_losses(codes, delta, magnitudes)
 
     # The target is the number of the frame just heard: the losses look up what belongs to it.
     last = len(codes) - 1
@@ -201,19 +201,19 @@ def cluster(
     return np.sqrt(power / counts).astype(np.float32), codes
 
 
-def both_losses(codes: np.ndarray, d: np.ndarray, weights: np.ndarray) -> tuple[Loss, Loss]:
+def both_losses(codes: np.ndarray, delta: np.ndarray, weights: np.ndarray) -> tuple[Loss, Loss]:
     """The loss of the whole read-out, and that of its phases alone.
 
     Args:
         codes: (T,) the class of each frame.
-        d, weights: (T, bins) its phase increments, and how much each counts.
+        delta, weights: (T, bins) its phase increments, and how much each counts.
     """
 
     def loss_of_phase(y: np.ndarray, frame: np.ndarray) -> tuple[Any, np.ndarray]:
-        return losses.phase(y, d[frame], weights=weights[frame])
+        return losses.phase(y, delta[frame], weights=weights[frame])
 
     def loss(y: np.ndarray, frame: np.ndarray) -> tuple[Any, np.ndarray]:
-        classes = y.shape[-1] - d.shape[-1]
+        classes = y.shape[-1] - delta.shape[-1]
         value, dlogits = losses.softmax_cross_entropy(y[..., :classes], codes[frame + 1])
         phase_value, dphase = loss_of_phase(y[..., classes:], frame)
         return value + phase_value, np.concatenate([dlogits, dphase], axis=-1)
@@ -252,8 +252,8 @@ def sound(
     waiting: list[Any] = list(islice(frames, ahead))
     while True:
         waiting += islice(frames, BLOCK)
-        magnitudes, d = (np.array(part) for part in zip(*waiting, strict=True))
-        phases = integrate(d, n, hop, np.angle(written[-1]))
+        magnitudes, delta = (np.array(part) for part in zip(*waiting, strict=True))
+        phases = integrate(delta, n, hop, np.angle(written[-1]))
         spectrum, _ = griffin_lim(
             np.concatenate([abs(written), magnitudes]),
             window,

@@ -313,7 +313,7 @@ def sample(
     Args:
         output: for text the file gets UTF-8; for notes its name has to end in .mid or .midi.
         seconds: of music in its tempo, or of text read aloud at CHARACTERS_PER_SECOND.
-        prime: for text, what to go on from instead; it is not written.
+        prime: for text, what it is to go on from, heard after those first tokens; it is not written.
 
     Returns:
         Figures kind, tokens, how many were written, and length_seconds.
@@ -326,13 +326,12 @@ def sample(
     vocabulary, start = extra["vocabulary"], extra["start"]
     if not 0 < seconds < math.inf:
         raise ValueError(f"expected seconds above 0, got {seconds}")
-    if prime is not None:
-        unknown = sorted(set(prime) - set(vocabulary)) if extra["kind"] == "text" else ["any prime"]
-        if unknown or not prime:
-            raise ValueError(
-                f"expected to begin with characters of the corpus, got {unknown[0] if unknown else 'none'!r}"
-            )
-        start = [vocabulary.index(character) for character in prime]
+    if prime is not None and extra["kind"] == "notes":
+        raise ValueError("expected no prime for notes: they go on from the corpus's first ones")
+    for character in prime or "":
+        if character not in vocabulary:
+            raise ValueError(f"expected a prime of characters of the corpus, got {character!r}")
+        start = [*start, vocabulary.index(character)]
     tokens = generate(net, start, temperature=temperature, seed=seed)
     items = (vocabulary[token] for token in chain([next(tokens)], tokens))
     if extra["kind"] == "text":
