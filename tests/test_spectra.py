@@ -137,6 +137,13 @@ def test_what_repeats_is_one_cluster():
     assert len(codebook) == 3 and sorted(np.bincount(codes)) == [50, 50, 50]
 
 
+def test_a_soft_partial_counts_beside_a_loud_one():
+    loud = np.tile([1.0, 1.1], 50)
+    soft = np.repeat([0.0, 0.01], 50)
+    _, codes = spectra.cluster(np.stack([loud, soft], axis=1), 2, np.random.default_rng(0))
+    assert set(codes[:50]) != set(codes[50:]) and len(set(codes[:50])) == len(set(codes[50:])) == 1
+
+
 # -------------------------------------------------------------------------------------------- sound
 
 
