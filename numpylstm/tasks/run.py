@@ -8,6 +8,7 @@ model.safetensors  the network, for `numpylstm.load`
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -71,6 +72,16 @@ def write_run(
     write_json(
         folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()})
     )
+
+
+def progress_bar(total: int, unit: str, show: bool = True) -> Any:
+    """A bar on standard error for work of more than two seconds: `update(n)` says that n more are done."""
+    from tqdm import tqdm
+
+    # A terminal is redrawn ten times a second; a log file gets a line's worth every ten seconds.
+    every = 0.1 if sys.stderr.isatty() else 10
+    options: dict[str, Any] = {"unit_scale": True, "delay": 2, "mininterval": every, "leave": False}
+    return tqdm(total=total, unit=unit, disable=not show, **options)
 
 
 def find_model(path: str | PathLike[str]) -> Path:

@@ -30,7 +30,7 @@ from ..audio.stft import hann_window, istft, stft
 from ..history import History
 from ..layers import Layer
 from ..losses import Loss
-from .run import find_model
+from .run import find_model, progress_bar
 from .tokens import DEV, MOST_DEV, SHORTEST, build_network, draw, fit_lanes, lanes
 
 FRAME, OVERLAP = 0.064, 4
@@ -309,7 +309,8 @@ def load(path: str | PathLike[str]) -> Model:
         classes, bins = model.codebook.shape
         y = net.predict(np.array(model.start)[:, None])
         fits = y.shape == (len(model.start), 1, classes + bins) and bins == n // 2 + 1
-        fits = fits and extra["kind"] == "spectra" and 0 < hop <= n // 2 and rate > 0 and len(y) > 0
+        fits = fits and extra["kind"] == "spectra" and 0 < hop <= n // 2 and n % hop == 0 and rate > 0
+        fits = fits and len(y) > 0 and bool(np.isfinite(y).all())
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
@@ -325,6 +326,7 @@ def sample(
     temperature: float = 1.0,
     iterations: int = 8,
     seed: int | np.random.Generator = 0,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Write a sound file of so many seconds that goes on where the corpus's first frames end.
 
@@ -340,13 +342,16 @@ def sample(
         raise ValueError(f"expected seconds of at least one sample at {loaded.rate} Hz, got {seconds}")
     samples = round(seconds * loaded.rate)
     blocks = generate(loaded, temperature=temperature, iterations=iterations, seed=seed)
-    clipped = wav.write_blocks(output, cut(blocks, samples), loaded.rate)
+    with progress_bar(samples, "sample", progress) as bar:
+        clipped = wav.write_blocks(output, cut(blocks, samples, bar), loaded.rate)
     return {"kind": "spectra", "samples": samples, "rate": loaded.rate, "clipped": clipped}
 
 
-def cut(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
-    """The first so many samples of sound that comes in blocks without end."""
+def cut(blocks: Iterator[np.ndarray], samples: int, bar: Any = None) -> Iterator[np.ndarray]:
+    """The first so many samples of sound that comes in blocks without end, counted by a progress bar."""
     while samples > 0:
         block = next(blocks)[:samples]
         yield block
         samples -= len(block)
+        if bar is not None:
+            bar.update(len(block))

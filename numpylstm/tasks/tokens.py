@@ -29,7 +29,7 @@ from ..layers import GRU, LSTM, Dense, Layer, Sequential
 from ..losses import softmax_cross_entropy
 from ..optimizers import Adam, Cosine
 from ..training import evaluate, fit
-from .run import find_model
+from .run import find_model, progress_bar
 
 DEV, MOST_DEV = 0.1, 20_000
 """Share of the tokens kept to decide by, its end; and no more than so many."""
@@ -88,7 +88,7 @@ def load_text(paths: Sequence[str | PathLike[str]]) -> Corpus:
     texts = []
     for path in paths:
         try:
-            texts.append(Path(path).read_text(encoding="utf-8"))
+            texts.append(Path(path).read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"expected a text in UTF-8, got {fspath(path)}, whose byte {error.start} is none"
@@ -260,7 +260,7 @@ def draw(logits: np.ndarray, temperature: float, rng: np.random.Generator) -> in
     # The difference first: it is at most 0, so that a small temperature cannot make an infinity of it.
     odds = np.exp((logits - logits.max()).astype(float) / temperature)
     bounds = np.cumsum(odds)
-    return int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))
+    return int(np.searchsorted(bounds / bounds[-1], rng.random(), side="right"))
 
 
 def beside_the_model(result: TokensResult) -> dict[str, Any]:
@@ -288,10 +288,11 @@ def load(path: str | PathLike[str]) -> tuple[Layer, dict[str, Any]]:
         fits = extra["kind"] in ("text", "notes") and start.ndim == 1 and len(start) > 0
         if extra["kind"] == "notes":
             extra["vocabulary"] = [midi.Note(*map(int, item)) for item in extra["vocabulary"]]
-            float(extra["bpm"])
+            fits = fits and 3.6 <= extra["bpm"] <= 60e6
         else:
             fits = fits and all(isinstance(item, str) for item in extra["vocabulary"])
-        fits = fits and net.predict(start[:, None]).shape == (len(start), 1, classes)
+        y = net.predict(start[:, None])
+        fits = fits and y.shape == (len(start), 1, classes) and bool(np.isfinite(y).all())
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
@@ -307,6 +308,7 @@ def sample(
     temperature: float = 1.0,
     prime: str | None = None,
     seed: int | np.random.Generator = 0,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Write a text or a MIDI file that goes on where the corpus's first tokens end.
 
@@ -336,9 +338,17 @@ def sample(
     items = (vocabulary[token] for token in chain([next(tokens)], tokens))
     if extra["kind"] == "text":
         count = max(round(seconds * CHARACTERS_PER_SECOND), 1)
-        write_pieces(output, islice(items, count))
+        with progress_bar(count, "character", progress) as bar:
+            write_pieces(output, watched(islice(items, count), bar))
         return {"kind": "text", "tokens": count, "length_seconds": count / CHARACTERS_PER_SECOND}
     midi.check_name(output)
     song = midi.Song(midi.first_seconds(items, seconds, extra["bpm"]), extra["bpm"])
     midi.write(output, song)
     return {"kind": "notes", "tokens": len(song.notes), "length_seconds": song.seconds}
+
+
+def watched(pieces: Iterator[str], bar: Any) -> Iterator[str]:
+    """The same pieces, counted by a progress bar."""
+    for piece in pieces:
+        yield piece
+        bar.update()
