@@ -111,9 +111,18 @@ def draw(path: Path, sounds: dict[str, np.ndarray], rate: int) -> None:
     for ax, (name, x) in zip(axes[:, 0], sounds.items(), strict=True):
         last = x[-10 * rate :]
         magnitudes = abs(stft(last, hann_window(n), n // 4))[:, : n // 8]
-        level = 4 * np.round(5 * np.log10(np.maximum(magnitudes.T, 1e-5)))  # in steps of 4 dB: a smaller file
+        level = 5 * np.round(4 * np.log10(np.maximum(magnitudes.T, 1e-5)))  # in steps of 5 dB: a smaller file
         edges = (0, len(last) / rate, 0, rate / 8000)
-        image = ax.imshow(level, origin="lower", aspect="auto", extent=edges, vmin=-40, vmax=40, cmap="magma")
+        image = ax.imshow(
+            level,
+            origin="lower",
+            aspect="auto",
+            extent=edges,
+            vmin=-40,
+            vmax=40,
+            cmap="magma",
+            interpolation="nearest",
+        )
         ax.grid(False)
         ax.set(title=name, ylabel="kHz")
     ax.set(xlabel="time (s)")

@@ -132,6 +132,16 @@ def test_extreme_logits_and_temperatures_give_the_likeliest(logits, temperature)
     assert drawn == {1}
 
 
+@pytest.mark.parametrize("drawn, token", [(0.0, 1), (np.nextafter(1.0, 0.0), 2)])
+def test_the_ends_of_the_odds_are_within_the_classes(drawn, token):
+    class Drawn:
+        def random(self):
+            return drawn
+
+    logits = np.array([-np.inf, 0.1, 0.3, -np.inf])
+    assert tokens.draw(logits, 1.0, Drawn()) == token
+
+
 @pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf])
 def test_a_temperature_that_is_none_is_refused(temperature):
     with pytest.raises(ValueError, match="expected a temperature of at least 0, got"):
@@ -257,11 +267,14 @@ def test_what_cannot_be_sampled_leaves_nothing(trained, tmp_path, options, sente
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-@pytest.mark.parametrize("damage", ["vocabulary", "start", "kind", None])
+@pytest.mark.parametrize("damage", ["vocabulary", "start", "kind", "weights", None])
 def test_another_model_is_refused(trained, tmp_path, damage):
     extra = tokens.beside_the_model(trained)
     if damage:
-        extra[damage] = {"vocabulary": ["a"], "start": [99], "kind": "spectra"}[damage]
-    checkpoint.save(trained.net, tmp_path / "m.safetensors", extra=extra if damage else None)
+        extra[damage] = {"vocabulary": ["a"], "start": [99], "kind": "spectra"}.get(damage)
+    net = trained.net.astype(np.float32)
+    if damage == "weights":
+        net.theta[-1] = np.nan
+    checkpoint.save(net, tmp_path / "m.safetensors", extra=extra if damage else None)
     with refused("expected a network for text or notes, got another in"):
         tokens.sample(tmp_path / "m.safetensors", tmp_path / "a.txt")
