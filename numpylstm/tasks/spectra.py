@@ -149,15 +149,15 @@ def train(
         raise ValueError(f"expected at least {SHORTEST * hop} samples, {SHORTEST} frames, got {len(samples)}")
     spectrum = stft(np.asarray(samples, np.float32), hann_window(n), hop)
     magnitudes, delta = abs(spectrum), increments(spectrum, n, hop)
-    codebook, codes = cluster(magnitudes, min(codewords, max(len(magnitudes) // FRAMES_EACH, 2)), rng)
+    last = len(magnitudes) - 1
+    learnt = last - min(int(DEV * last), MOST_DEV)
+    codebook, codes = cluster(magnitudes, learnt, min(codewords, max(learnt // FRAMES_EACH, 2)), rng)
     if len(codebook) < 2:
         raise ValueError("expected a recording with spectra that differ, got the same throughout")
     net = build_network(cell, len(codebook), len(codebook) + len(codebook[0]), hidden_size, layers, rng)
     loss, loss_of_phase = both_losses(codes, delta, magnitudes)
 
     # The target is the number of the frame just heard: the losses look up what belongs to it.
-    last = len(codes) - 1
-    learnt = last - min(int(DEV * last), MOST_DEV)
     numbers = np.arange(last)
     learn = lanes(codes[:learnt]), lanes(numbers[:learnt])
     dev = codes[learnt:last, None], numbers[learnt:, None]
@@ -173,32 +173,29 @@ def train(
 
 
 def cluster(
-    magnitudes: np.ndarray, codewords: int, rng: np.random.Generator
+    magnitudes: np.ndarray, learnt: int, codewords: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """At most so many clusters of magnitudes (T, bins): spectra (K, bins), and each frame's cluster (T,).
 
-    K-means (Lloyd 1982) on compressed magnitudes. A cluster's spectrum is the root of the mean square of its
-    members', so that it has their level.
+    K-means (Lloyd 1982) on compressed magnitudes of the first `learnt` frames; those after go to the nearest.
+    A cluster's spectrum is the root of the mean square of its members', so that it has their level.
     """
     from scipy.cluster.vq import kmeans2, vq
 
     if codewords < 2:
         raise ValueError(f"expected at least 2 codewords, got {codewords}")
     points = magnitudes.astype(float) ** COMPRESSION
-    some = points[rng.permutation(len(points))[:MOST_CLUSTERED]]
-    centres = np.unique(
-        some[: 2 * codewords], axis=0
-    )  # a cluster of its own for every silence would be empty
-    centres = rng.permutation(centres)[:codewords]
+    some = points[rng.permutation(learnt)[:MOST_CLUSTERED]]
+    # Equal frames, such as silence, once only: of two centres in one place one would stay empty.
+    centres = rng.permutation(np.unique(some[: 2 * codewords], axis=0))[:codewords]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of empty clusters, which go below
+        warnings.simplefilter("ignore", UserWarning)  # of clusters that run empty, which go below
         centres, _ = kmeans2(some, centres, minit="matrix", iter=20)
+    centres = centres[np.unique(vq(points[:learnt], centres)[0])]
     codes, _ = vq(points, centres)
-    used, codes = np.unique(codes, return_inverse=True)
-    counts = np.bincount(codes)[:, None]
-    power = np.zeros((len(used), magnitudes.shape[1]))
-    np.add.at(power, codes, magnitudes.astype(float) ** 2)
-    return np.sqrt(power / counts).astype(np.float32), codes
+    power = np.zeros((len(centres), magnitudes.shape[1]))
+    np.add.at(power, codes[:learnt], magnitudes[:learnt].astype(float) ** 2)
+    return np.sqrt(power / np.bincount(codes[:learnt])[:, None]).astype(np.float32), codes
 
 
 def both_losses(codes: np.ndarray, delta: np.ndarray, weights: np.ndarray) -> tuple[Loss, Loss]:
