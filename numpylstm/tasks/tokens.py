@@ -258,7 +258,8 @@ def draw(logits: np.ndarray, temperature: float, rng: np.random.Generator) -> in
     if temperature == 0:
         return int(np.argmax(logits))
     # The difference first: it is at most 0, so that a small temperature cannot make an infinity of it.
-    odds = np.exp((logits - logits.max()).astype(float) / temperature)
+    with np.errstate(over="ignore"):  # minus infinity is right for it: odds of 0
+        odds = np.exp((logits - logits.max()).astype(float) / temperature)
     bounds = np.cumsum(odds)
     return int(np.searchsorted(bounds / bounds[-1], rng.random(), side="right"))
 
@@ -335,7 +336,8 @@ def sample(
             raise ValueError(f"expected a prime of characters of the corpus, got {character!r}")
         start = [*start, vocabulary.index(character)]
     tokens = generate(net, start, temperature=temperature, seed=seed)
-    items = (vocabulary[token] for token in chain([next(tokens)], tokens))
+    first = next(tokens)  # what is wrong with the temperature is said before a file is begun
+    items = (vocabulary[token] for token in chain([first], tokens))
     if extra["kind"] == "text":
         count = max(round(seconds * CHARACTERS_PER_SECOND), 1)
         with progress_bar(count, "character", progress) as bar:
