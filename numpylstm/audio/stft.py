@@ -11,6 +11,7 @@ and J. S. Lim, "Signal estimation from modified short-time Fourier transform", I
 eq. 6. The work is done by `scipy.signal.ShortTimeFFT`.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,14 +96,20 @@ def _padded(length: int, transform: Any) -> int:
 
 
 def _transform(window: ArrayLike, hop: int) -> Any:
-    from scipy.signal import ShortTimeFFT  # here, because importing it takes longer than most transforms
-
     window = np.asarray(window)
     if window.ndim != 1 or len(window) == 0 or window.dtype.kind not in "fiu":
         raise ValueError(f"expected a window of shape (n,), got {window.dtype} {window.shape}")
     if int(hop) != hop or not 1 <= hop <= len(window):
         raise ValueError(f"expected a hop of 1 to {len(window)} samples, the window's length, got {hop}")
-    return ShortTimeFFT(window.astype(float), int(hop), fs=1)
+    return _transform_of(window.astype(float).tobytes(), int(hop))
+
+
+# Made once: some versions of SciPy (1.12 is one) keep in memory for ever what any transform has computed.
+@lru_cache(maxsize=16)
+def _transform_of(window: bytes, hop: int) -> Any:
+    from scipy.signal import ShortTimeFFT  # here, because importing it takes longer than most transforms
+
+    return ShortTimeFFT(np.frombuffer(window), hop, fs=1)
 
 
 def _at_least_one(name: str, value: int) -> int:
