@@ -131,6 +131,42 @@ def generalised_kl(
     return value, _masked(1 - target / y, real) / y.real.dtype.type(count)
 
 
+def phase(
+    y: np.ndarray, target: np.ndarray, lengths: Any = None, weights: Any = None
+) -> tuple[Any, np.ndarray]:
+    """Mean of sin^2((y - target) / 2) over all entries, for angles in radians.
+
+    It is |e^{i y} - e^{i target}|^2 / 4, a quarter of the squared chord between two points of the unit
+    circle: 0 where the angles are the same, 1 where they are opposite. It has the period 2π in both, and
+    does not change if both are turned by the same angle: so neither has to be unwrapped. Its gradient,
+    sin(y - target) / 2, vanishes at the opposite point too.
+
+    It is no metric, for the triangle inequality fails, as for any squared distance: from 0 to π/2 it is
+    1/2, but by way of π/4 only 0.146 + 0.146. |sin((y - target) / 2)|, half the chord, would be one, but
+    its gradient jumps where the angles are the same.
+
+    Args:
+        weights: of the shape of y, at least 0: how much each entry counts, such as its magnitude, for where
+            there is no sound a phase means nothing. The mean is then divided by their sum.
+
+    Raises:
+        ValueError: shapes that differ, a negative weight.
+    """
+    y, target, real, count = _pair(y, target, lengths)
+    half = _masked((y - target) / 2, real)
+    share: Any = half.real.dtype.type(1 / count)
+    if weights is not None:
+        weights = np.asarray(weights, half.real.dtype)
+        if weights.shape != half.shape:
+            raise ValueError(f"expected weights of the shape of y {half.shape}, got {weights.shape}")
+        weights = _masked(weights, real)
+        if weights.size and not weights.min() >= 0:
+            raise ValueError(f"expected weights of at least 0, got {weights.min()}")
+        share = weights / (weights.sum() or 1)  # without any weight nothing counts
+    sine = np.sin(half)
+    return (share * sine * sine).sum(), share * sine * np.cos(half)
+
+
 LOSSES: dict[str, Loss] = {
     "mse": mse,
     "sse": sse,
@@ -138,6 +174,7 @@ LOSSES: dict[str, Loss] = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "sigmoid_cross_entropy": sigmoid_cross_entropy,
     "generalised_kl": generalised_kl,
+    "phase": phase,
 }
 
 

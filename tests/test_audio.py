@@ -311,37 +311,41 @@ def test_esr_refuses_what_it_cannot_compare():
             esr_db(np.ones_like(target), target)
 
 
-# ------------------------------------------------------------------------------------- files from blocks
+# ------------------------------------------------------------------------------------------- in blocks
 
 
-@pytest.mark.parametrize("name, channels", [("a.wav", 1), ("a.flac", 2)])
-def test_blocks_make_the_file_that_the_whole_makes(tmp_path, name, channels):
-    samples = np.random.default_rng(0).uniform(-1.2, 1.2, (1000, channels))
-    clipped = wav.write(tmp_path / name, samples, 8000)
-    blocks = np.split(samples, [1, 2, 500, 777])
-    if channels == 1:
-        blocks = [block[:, 0] for block in blocks]
-    assert wav.write_blocks(tmp_path / f"b{name}", iter(blocks), 8000, channels) == clipped > 0
-    whole, made = wav.read(tmp_path / name), wav.read(tmp_path / f"b{name}")
-    np.testing.assert_array_equal(whole.samples, made.samples)
-    assert whole[1:] == made[1:]
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_in_blocks_is_written_as_the_whole_is(tmp_path, channels):
+    x = noise(10_000, channels, level=1.2)
+    clipped = wav.write(tmp_path / "whole.wav", x, RATE)
+    blocks = iter(np.split(x, [1, 500, 9000]))
+    assert wav.write_blocks(tmp_path / "blocks.wav", blocks, RATE, channels=channels) == clipped > 0
+    assert (tmp_path / "blocks.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
 
 
-def test_a_block_that_cannot_be_made_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"the old one")
-
+def test_what_making_the_blocks_raises_leaves_the_file_as_it_was(tmp_path):
     def blocks():
-        yield np.zeros(100)
-        raise KeyError("out of notes")
+        yield noise(100, 1)
+        raise ValueError("no more")
 
-    with pytest.raises(KeyError, match="out of notes"):
-        wav.write_blocks(path, blocks(), 8000)
-    with pytest.raises(wav.AudioError, match="not all finite"):
-        wav.write_blocks(path, [np.zeros(10), np.full(10, np.nan)], 8000)
-    with pytest.raises(wav.AudioError, match=r"1 channel\(s\), got 2"):
-        wav.write_blocks(path, [np.zeros(10), np.zeros((10, 2))], 8000)
-    assert path.read_bytes() == b"the old one" and list(tmp_path.iterdir()) == [path]
+    (tmp_path / "a.wav").write_bytes(b"old")
+    with pytest.raises(ValueError, match=r"^no more$"):
+        wav.write_blocks(tmp_path / "a.wav", blocks(), RATE)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.wav", b"old")]
+
+
+@pytest.mark.parametrize(
+    "blocks, message",
+    [
+        ([], "expected samples for .*, got none"),
+        ([noise(9, 1), noise(9, 2)], r"expected 1 channel\(s\) for .*, got 2"),
+        ([noise(9, 1), np.array([np.nan])], "not all finite"),
+    ],
+)
+def test_blocks_that_cannot_be_written_leave_nothing(tmp_path, blocks, message):
+    with pytest.raises(AudioError, match=message):
+        wav.write_blocks(tmp_path / "a.wav", blocks, RATE)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_cannot_be_written_is_refused_before_the_first_block(tmp_path):

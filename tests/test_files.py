@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpylstm.files import atomic_write, write_json, write_text
+from numpylstm.files import atomic_write, write_json, write_pieces, write_text
 
 
 def names(directory: Path) -> list[str]:
@@ -126,3 +126,18 @@ def test_what_json_cannot_hold_leaves_the_file_as_it_was(tmp_path, content, erro
         write_json(target, content)
     assert target.read_text() == "{}"
     assert names(tmp_path) == ["metrics.json"]
+
+
+def test_a_text_in_pieces_is_written_as_the_whole_is(tmp_path):
+    write_pieces(tmp_path / "note.txt", iter(["Väli", "", "mäki\nθ\r\n"]))
+    assert (tmp_path / "note.txt").read_bytes() == "Välimäki\nθ\r\n".encode()
+
+
+def test_pieces_that_break_off_leave_nothing(tmp_path):
+    def pieces():
+        yield "half of"
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        write_pieces(tmp_path / "note.txt", pieces())
+    assert names(tmp_path) == []

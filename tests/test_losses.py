@@ -13,6 +13,7 @@ from numpylstm.losses import (
     esr,
     generalised_kl,
     mse,
+    phase,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
     sse,
@@ -44,6 +45,7 @@ EXPECTED = {
         -np.mean(t * special.log_expit(y) + (1 - t) * special.log_expit(-y))
     ),
     "generalised_kl": lambda y, t: np.mean(special.kl_div(t + 1e-8, y + 1e-8)),
+    "phase": lambda y, t: np.mean(np.abs(np.exp(1j * y) - np.exp(1j * t)) ** 2) / 4,
 }
 
 
@@ -282,6 +284,64 @@ def test_generalised_kl_allows_silence_on_either_side(dtype):
     assert abs(generalised_kl(y, target, eps=1e-2)[0]) < value
 
 
+angles = st.floats(-20, 20)
+
+
+def between(a: float, b: float) -> float:
+    return float(phase(np.array([[a]]), np.array([[b]]))[0])
+
+
+@given(angles, angles, angles, st.integers(-3, 3))
+def test_the_phase_loss_is_periodic_and_blind_to_a_common_turn(a, b, turn, times):
+    value = between(a, b)
+    assert value == pytest.approx(abs(np.exp(1j * a) - np.exp(1j * b)) ** 2 / 4, abs=1e-13)
+    assert value == pytest.approx(between(b, a), abs=1e-15)
+    assert value == pytest.approx(between(a + 2 * np.pi * times, b), abs=1e-13)
+    assert value == pytest.approx(between(a + turn, b + turn), abs=1e-13)
+    assert 0 <= value <= 1
+
+
+def test_the_phase_loss_is_no_metric():
+    direct, by_the_way = between(0, np.pi / 2), between(0, np.pi / 4) + between(np.pi / 4, np.pi / 2)
+    assert direct == pytest.approx(0.5) and by_the_way == pytest.approx(1 - np.sqrt(0.5))
+    assert direct > by_the_way, "the way round is shorter than the straight one"
+
+
+@given(angles, angles, angles)
+def test_the_root_of_the_phase_loss_is_a_metric(a, b, c):
+    assert np.sqrt(between(a, c)) <= np.sqrt(between(a, b)) + np.sqrt(between(b, c)) + 1e-12
+
+
+def test_the_phase_loss_by_hand():
+    value, dy = phase(np.array([[0.0, np.pi / 2, np.pi]]), np.zeros((1, 3)))
+    np.testing.assert_allclose(value, (0 + 0.5 + 1) / 3, rtol=1e-15)
+    np.testing.assert_allclose(dy, [[0, 0.5 / 3, 0]], atol=1e-16)
+
+
+@given(batches("phase"), st.booleans())
+def test_the_weights_of_the_phase_loss_say_how_much_an_entry_counts(batch, some_are_zero):
+    y, target, lengths = batch
+    weights = np.random.default_rng(0).random(y.shape)
+    weights[-1, 0, 0] = 0 if some_are_zero else 1
+    gradcheck(lambda y: phase(y, target, lengths, weights), y, tolerance=1e-11).check()
+    value, _ = phase(y, target, lengths, weights)
+    counts = weights if lengths is None else weights * (np.arange(len(y))[:, None] < lengths)[..., None]
+    if counts.sum():
+        np.testing.assert_allclose(
+            value, np.average(np.sin((y - target) / 2) ** 2, weights=counts), rtol=1e-11
+        )
+    scaled = phase(y, target, lengths, 7 * weights)
+    np.testing.assert_allclose(scaled[0], value, rtol=1e-12)
+    ones, none = phase(y, target, lengths, np.ones(y.shape)), phase(y, target, lengths)
+    np.testing.assert_allclose(ones[0], none[0], rtol=1e-12)
+    np.testing.assert_allclose(ones[1], none[1], rtol=1e-12)
+
+
+def test_without_any_weight_the_phase_loss_is_zero():
+    value, dy = phase(np.ones((2, 3)), np.zeros((2, 3)), weights=np.zeros((2, 3)))
+    assert value == 0 and not dy.any()
+
+
 # What is refused
 
 
@@ -317,6 +377,14 @@ REFUSED = {
     "negative_target": (
         lambda: generalised_kl(np.ones((1, 2)), np.array([[1.0, -0.5]])),
         "expected target of at least 0, got -0.5",
+    ),
+    "weights_of_another_shape": (
+        lambda: phase(np.zeros((2, 3)), np.zeros((2, 3)), weights=np.ones(3)),
+        "expected weights of the shape of y (2, 3), got (3,)",
+    ),
+    "negative_weight": (
+        lambda: phase(np.zeros((2, 3)), np.zeros((2, 3)), weights=np.full((2, 3), -1.0)),
+        "expected weights of at least 0, got -1.0",
     ),
     "lengths_of_rows": (
         lambda: mse(np.zeros((4, 2)), np.zeros((4, 2)), [1, 2]),

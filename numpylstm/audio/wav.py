@@ -115,38 +115,40 @@ def write(path: str | os.PathLike[str], samples: ArrayLike, rate: int, subtype: 
     `files.atomic_write`: a missing directory is a FileNotFoundError.
     """
     samples = _checked(samples, path)
-    blocks = (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
-    return write_blocks(path, blocks, rate, samples.shape[1], subtype)
+    return write_blocks(path, [samples], rate, subtype, samples.shape[1])
 
 
 def write_blocks(
     path: str | os.PathLike[str],
     blocks: Iterable[ArrayLike],
     rate: int,
-    channels: int = 1,
     subtype: str | None = None,
+    channels: int = 1,
 ) -> int:
-    """Write blocks of samples as they come, each as `write` takes it, so that no file is too long for memory.
+    """As `write`, of sound that comes in blocks (n,) or (n, channels) and is never in memory as a whole.
 
-    The file takes its place only when the last block is in it. Returns and raises as `write`, and passes on
-    what making a block raises; nothing is left behind then.
+    What making the blocks raises leaves no file behind. Raises AudioError if there are none at all, or one of
+    another number of channels.
     """
     format = _format_of(path)
     subtype = _subtype_for(format, subtype)
-    clipped = 0
+    clipped = written = 0
     try:
         with (
             atomic_write(path) as temporary,
             sf.SoundFile(temporary, "w", int(rate), channels, subtype, format=format) as sound,
         ):
-            for whole in blocks:
-                samples = _checked(whole, path)
+            for samples in blocks:
+                samples = _checked(samples, path)
                 if samples.shape[1] != channels:
-                    raise AudioError(f"expected blocks of {channels} channel(s), got {samples.shape[1]}")
+                    raise AudioError(f"expected {channels} channel(s) for {path}, got {samples.shape[1]}")
                 for start in range(0, len(samples), BLOCK):
                     block, outside = _storable(samples[start : start + BLOCK], subtype)
                     sound.write(block)
                     clipped += outside
+                    written += len(block)
+            if not written:
+                raise AudioError(f"expected samples for {path}, got none")
     except sf.SoundFileError as error:
         raise AudioError(
             f"{path} cannot be written as {format} {subtype} with {channels} channel(s) at {rate} Hz "

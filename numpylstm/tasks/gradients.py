@@ -84,6 +84,7 @@ def loss_cases(rng: np.random.Generator) -> Iterator[tuple[str, Any, np.ndarray]
     yield "softmax_cross_entropy", lambda y: losses.softmax_cross_entropy(y, classes, lengths), y
     yield "sigmoid_cross_entropy", lambda y: losses.sigmoid_cross_entropy(y, target, lengths), y
     yield "generalised_kl", lambda y: losses.generalised_kl(y, target, lengths), y * y + 0.1
+    yield "phase", lambda y: losses.phase(y, target, lengths, weights=target * target), y
 
 
 def check_all(seed: int = 0, quick: bool = False) -> list[Row]:

@@ -8,6 +8,7 @@ model.safetensors  the network, for `numpylstm.load`
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -64,13 +65,23 @@ def write_run(
 ) -> None:
     """Write everything but the pictures, each file whole or not at all.
 
-    JSON values `extra` and more `arrays` go into the model file.
+    `extra`, values for JSON, and `arrays` by name go into the model file beside the network.
     """
     checkpoint.save(net, folder / MODEL, arrays, extra)
     write_text(folder / "metrics.jsonl", "".join(json.dumps(finite(row)) + "\n" for row in history.rows()))
     write_json(
         folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()})
     )
+
+
+def progress_bar(total: int, unit: str, show: bool = True) -> Any:
+    """A bar on standard error for work of more than two seconds: `update(n)` says that n more are done."""
+    from tqdm import tqdm
+
+    # A terminal is redrawn ten times a second; a log file gets a line's worth every ten seconds.
+    every = 0.1 if sys.stderr.isatty() else 10
+    options: dict[str, Any] = {"unit_scale": True, "delay": 2, "mininterval": every, "leave": False}
+    return tqdm(total=total, unit=unit, disable=not show, **options)
 
 
 def find_model(path: str | PathLike[str]) -> Path:
