@@ -59,7 +59,9 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
         energy += float(wanted @ wanted)
     gram[np.diag_indices(count)] += 1e-7 * np.trace(gram) / count
     adds = solve_triangular(cholesky(gram, lower=True), product, lower=True) ** 2
-    unexplained = 1 - np.cumsum(adds)[::-1] / max(energy, np.finfo(float).tiny)  # by filters from lag first on
+    unexplained = 1 - np.cumsum(adds)[::-1] / max(
+        energy, np.finfo(float).tiny
+    )  # by filters from lag first on
     best = max(float(unexplained[0]), 0.0)
     if best > 0.9:
         return 0
@@ -95,12 +97,7 @@ def clipped_samples(signal: np.ndarray) -> int:
     peak = max(signal.max(), -signal.min())
     if peak < 0.5:
         return 0
-    return sum(
-        int(length)
-        for level in (peak, -peak)
-        for _, length in runs(signal == level)
-        if length >= 3
-    )
+    return sum(int(length) for level in (peak, -peak) for _, length in runs(signal == level) if length >= 3)
 
 
 def longest_silence(signal: np.ndarray, level: float = 10 ** (-90 / 20)) -> tuple[int, int]:

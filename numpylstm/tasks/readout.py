@@ -58,23 +58,25 @@ class Lanes:
         x, target: (T, B, 1) float32.
         counted: (T, B) where the output is asked for: not at the start of a stretch from the middle of a
             recording, where the network cannot know what came before.
+        energy: what the sum of the squared errors is divided by.
     """
 
     x: np.ndarray
     target: np.ndarray
     counted: np.ndarray
+    energy: float
 
 
 def projected(
     body: Layer, readout: Dense, lanes: Lanes, *, pre_emphasis: float = 0.0, share: float = 1e-9
 ) -> Callable[[np.ndarray], tuple[Any, np.ndarray]]:
-    """The error-to-signal ratio, with the read-out at its optimum, as a function of the body's theta.
+    """The error, with the read-out at its optimum, as a function of the body's theta.
 
     Args:
         body: layers from x to hidden states; readout: the linear layer (H -> 1) on top of them, which each
             call sets anew.
-        pre_emphasis: p of the filter e[t] - p e[t-1] that the error goes through before it is squared, and
-            the target likewise (Wright et al. 2019, eq. 11), so that high notes count more.
+        pre_emphasis: p of the filter e[t] - p e[t-1] that the error goes through before it is squared
+            (Wright et al. 2019, eq. 11), so that high notes count more.
         share: the ridge of `refit`.
 
     Returns:
@@ -84,7 +86,6 @@ def projected(
     """
     counted = lanes.counted[1:] & lanes.counted[:-1] if pre_emphasis else lanes.counted
     wanted = _emphasized(lanes.target, pre_emphasis)[counted]
-    energy = np.square(wanted, dtype=float).sum()
 
     def value_and_grad(theta: np.ndarray) -> tuple[Any, np.ndarray]:
         if theta is not body.theta:
@@ -95,10 +96,10 @@ def projected(
         error = seen @ readout.params["W"].T + readout.params["b"] - wanted
         readout.params["b"][...] /= 1 - pre_emphasis  # what the filter leaves of a constant
         dseen = np.zeros((*counted.shape, states.shape[2]), states.dtype)
-        dseen[counted] = (error * error.real.dtype.type(2 / energy)) @ readout.params["W"]
+        dseen[counted] = (error * error.real.dtype.type(2 / lanes.energy)) @ readout.params["W"]
         body.zero_grads()
         body.add_gradients(_emphasized_backward(dseen, pre_emphasis), cache)
-        return (error * error).sum() / energy, body.grad
+        return (error * error).sum() / lanes.energy, body.grad
 
     return value_and_grad
 
@@ -137,7 +138,7 @@ def fit_projected(
         iterations: of L-BFGS, at most.
         pre_emphasis: as in `projected`; the validation error is without.
         patience: end after so many iterations in a row without a validation error lower by a hundredth.
-        goal: end where the validation error-to-signal ratio is no higher than this.
+        goal: end where the validation error is no higher than this.
         every: iterations between two looks at the validation error.
 
     Returns:
@@ -195,8 +196,7 @@ def fit_projected(
 
 
 def validation_error(body: Layer, readout: Dense, lanes: Lanes) -> float:
-    """The error-to-signal ratio where it counts, in float64."""
+    """The squared errors where they count, over the energy, in float64."""
     output = readout.predict(body.predict(lanes.x))
     error = np.square(output[lanes.counted] - lanes.target[lanes.counted], dtype=float).sum()
-    energy = np.square(lanes.target[lanes.counted], dtype=float).sum()
-    return float(error / max(energy, np.finfo(float).tiny))
+    return float(error / lanes.energy)
