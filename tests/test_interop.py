@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 import numpylstm as nl
-from numpylstm.interop import FORMATS, PluginFileError, document, nam, rtneural
-from numpylstm.interop.parts import put_together, take_apart
+from numpylstm.interop import FORMATS, PluginFileError, document, rtneural
+from numpylstm.interop.parts import put_together, take_apart, with_carrying_unit
 
 FOLDER = Path(__file__).parent / "data" / "plugin_files"
 ANSWERS = load_file(FOLDER / "answers.safetensors")
@@ -184,8 +184,12 @@ def aidax_engine(described, x):
     return rtneural_engine(described, x) + described["in_skip"] * x
 
 
-def guitarml_engine(described, x):
-    """As Proteus' RTNeuralLSTM.cpp and RTNeural's torch_helpers.h; the input is always added."""
+def guitarml_engine(described, x, honours_skip=False):
+    """As Proteus' RTNeuralLSTM.cpp and RTNeural's torch_helpers.h; the input is always added.
+
+    Or, in an engine that reads it, where `skip` says so, as the trainer's networks.py does.
+    """
+    adds = not honours_skip or described["model_data"]["skip"]
     t = {name: np.array(value) for name, value in described["state_dict"].items()}
     W, U = t["rec.weight_ih_l0"], t["rec.weight_hh_l0"]
     h, c, y = np.zeros(U.shape[1]), np.zeros(U.shape[1]), []
@@ -197,7 +201,7 @@ def guitarml_engine(described, x):
             b = np.stack([t["rec.bias_ih_l0"], t["rec.bias_hh_l0"]], axis=1)
             z_first = [np.concatenate([np.split(m, 3)[k] for k in (1, 0, 2)]) for m in (W, U, b)]
             h = gru_step_zrn(*z_first[:2], z_first[2].T, seen, h)
-        y.append((t["lin.weight"] @ h + t["lin.bias"])[0] + sample)
+        y.append((t["lin.weight"] @ h + t["lin.bias"])[0] + (sample if adds else 0))
     return np.array(y)
 
 
@@ -207,7 +211,7 @@ HELD = [
     *[("nam", nl.LSTM, layers, residual) for layers in (1, 2, 3) for residual in (False, True)],
     *[("rtneural", cell, layers, False) for cell in (nl.LSTM, nl.GRU) for layers in (1, 2)],
     *[("aidax", cell, 1, residual) for cell in (nl.LSTM, nl.GRU) for residual in (False, True)],
-    *[("guitarml", cell, 1, True) for cell in (nl.LSTM, nl.GRU)],
+    *[("guitarml", cell, 1, residual) for cell in (nl.LSTM, nl.GRU) for residual in (False, True)],
 ]
 
 
@@ -247,15 +251,36 @@ def test_an_engine_that_prewarms_starts_where_silence_leaves_the_network(tmp_pat
     np.testing.assert_allclose(nam_engine(described, X, prewarm=300), after_silence, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("cell, off", [(nl.LSTM, 2.6e-8), (nl.GRU, 2.1e-8)])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_the_carried_input_is_exact_to_a_millionth(layers):
-    parts = take_apart(network(layers=layers, residual=True))
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_carried_input_is_exact_to_a_millionth(cell, off, layers, residual):
+    parts = take_apart(network(cell, layers=layers, residual=residual))
     parts.layers[-1].W[...] = 0  # the read-out leaves only the carried input
     parts.layers[-1].b[...] = 0
-    net = put_together(nam.with_carrying_unit(parts))
+    carried = with_carrying_unit(parts)
+    assert carried.residual is not residual
+    carried.residual = False
+    net = put_together(carried)
     x = np.concatenate([np.linspace(-1, 1, 2001), 10.0 ** -np.arange(8)]).astype(np.float32)
-    assert np.abs(sound(net, x) - x).max() < 2e-7
-    assert np.abs(sound(net.astype(float), x) - x).max() < layers * 2.6e-8, "2.5e-8 |x|^3, but for rounding"
+    wanted = x if residual else -x
+    assert np.abs(sound(net, x) - wanted).max() < 2e-7
+    assert np.abs(sound(net.astype(float), x) - wanted).max() < layers * off, "but for rounding"
+
+
+@pytest.mark.parametrize("cell", [nl.LSTM, nl.GRU])
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_guitarml_file_is_right_whether_skip_is_read_or_not(tmp_path, cell, residual):
+    net = network(cell, hidden=12, residual=residual)
+    described = saved(net, tmp_path / "f", format="guitarml")
+    loud = 4 * X  # the input is carried in the tanh's linear range beyond full scale, too
+    for x in (X, loud):
+        for honours_skip in (False, True):
+            y = guitarml_engine(described, x, honours_skip)
+            np.testing.assert_allclose(y, sound(net, x), rtol=0, atol=5e-6)
+    data, tensors = described["model_data"], described["state_dict"]
+    assert data["skip"] == 1 and data["hidden_size"] == 12 + (not residual)
+    assert np.shape(tensors["rec.weight_hh_l0"])[1] == data["hidden_size"]
 
 
 def test_a_float64_network_is_rounded_to_float32(tmp_path):
@@ -367,9 +392,9 @@ NOT_HELD = [
     ),
     (("nam",), lambda: nl.Sequential(nl.LSTM(1, 1), nl.LSTM(1, 1)), "and then one Dense for format 'nam'"),
     (
-        ("nam", "aidax"),
+        ("nam", "aidax", "guitarml"),
         lambda: nl.Sequential(nl.LSTM(1, 8), nl.Dense(8, 1, activation="tanh")),
-        "a last Dense without activation for format '(nam|aidax)', got 'tanh'",
+        "a last Dense without activation for format '(nam|aidax|guitarml)', got 'tanh'",
     ),
     (("aidax",), lambda: network(layers=2), "one recurrent layer for format 'aidax', .* got 2"),
     (
@@ -377,15 +402,19 @@ NOT_HELD = [
         lambda: network(layers=2, residual=True),
         "one recurrent layer for format 'guitarml', .* got 2",
     ),
+    (("guitarml",), lambda: network(layers=2), "one recurrent layer for format 'guitarml', .* got 2"),
     (
-        ("aidax",),
+        ("aidax", "guitarml"),
         lambda: nl.Sequential(nl.LSTM(1, 8), nl.Dense(8, 8), nl.Dense(8, 1)),
-        "one LSTM or GRU and one Dense after it for format 'aidax', got 3 layers",
+        "one LSTM or GRU and one Dense after it for format '(aidax|guitarml)', got 3 layers",
     ),
     (("aidax",), lambda: network(hidden=9), "64 or 80 units for format 'aidax', got 9"),
-    (("aidax", "rtneural"), lambda: with_state(network()), "starts from zeros for format '.*', got one with"),
+    (
+        ("aidax", "rtneural", "guitarml"),
+        lambda: with_state(network()),
+        "starts from zeros for format '.*', got one with",
+    ),
     (("guitarml",), lambda: nl.Residual(with_state(network())), "starts from zeros for format 'guitarml'"),
-    (("guitarml",), lambda: network(), "a Residual network for format 'guitarml', .* got one without"),
     (("rtneural",), lambda: network(residual=True), "without Residual for format 'rtneural', .* 'aidax' is"),
 ]
 
@@ -444,6 +473,8 @@ def test_what_a_user_should_know_is_said(tmp_path):
     assert "fast tanh" in said(network(residual=True), "nam", 48_000)
     assert "Proteus plays an LSTM of 40 units" in said(network(residual=True), "guitarml")
     assert said(network(hidden=40, residual=True), "guitarml") == ""
+    assert "one more unit takes it away again, 39 units become 40" in said(network(hidden=39), "guitarml")
+    assert "may play a GRU of 25" in said(network(nl.GRU, hidden=24), "guitarml")
     assert "skip 0" in nl.interop.read(FOLDER / "guitarml_gru.json").remarks[0]
 
 
