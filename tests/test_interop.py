@@ -302,14 +302,26 @@ def test_an_aida_x_file_knows_an_answer_that_starts_and_ends_in_silence(tmp_path
 
 
 def test_what_does_nothing_in_prediction_is_left_out_and_nested_networks_are_one(tmp_path):
-    plain = network()
-    lstm, dense = plain.layers
-    net = nl.Sequential(
-        nl.GaussianNoise(0.1), nl.Sequential(lstm.copy(), nl.Dropout(0.5)), dense.copy(), dtype=np.float32
-    )
-    for one, name in ((plain, "f"), (net, "g")):
-        nl.interop.save(one, tmp_path / name, format="aidax", rate=48_000)
-    assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes()
+    lstm, dense = network().layers
+    for wrap in (lambda net: net, nl.Residual):
+        plain = wrap(network())
+        inside = nl.Sequential(lstm.copy(), nl.Dropout(0.5))
+        net = wrap(nl.Sequential(nl.GaussianNoise(0.1), inside, dense.copy()))
+        for one, name in ((plain, "f"), (nl.Sequential(net, dtype=np.float32), "g")):
+            nl.interop.save(one, tmp_path / name, format="aidax", rate=48_000)
+        assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes()
+
+
+@pytest.mark.parametrize("factor", [1e3, 3e38])
+def test_an_answer_that_float32_cannot_give_is_left_out(tmp_path, factor):
+    net = network()
+    net.layers[-1].params["W"][...] = factor * np.sign(net.layers[-1].params["W"])
+    (remark,) = nl.interop.save(net, tmp_path / "f", format="aidax", rate=48_000)
+    assert "no known answer is written" in remark
+    assert not {"input_batch", "output_batch"} & json.loads((tmp_path / "f").read_text()).keys()
+    again = nl.interop.read(tmp_path / "f")
+    assert again.answer_error is None
+    np.testing.assert_array_equal(again.net.layers[-1].params["W"], net.layers[-1].params["W"])
 
 
 def test_rtneural_holds_several_dense_layers_with_activations(tmp_path):
@@ -434,6 +446,12 @@ def test_weights_beyond_float32_are_refused(tmp_path):
         net.theta[5] = value
         with refuses(PluginFileError, match="finite in float32, got some that are not"):
             nl.interop.save(net, tmp_path / "f", format="aidax")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_no_network_is_refused(tmp_path, format):
+    with refuses(PluginFileError, match="expected a network, got str"):
+        nl.interop.save("model.safetensors", tmp_path / "f", format=format)
 
 
 def test_a_layer_of_ones_own_is_refused(tmp_path):

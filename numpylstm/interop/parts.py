@@ -113,13 +113,19 @@ def take_apart(net: Layer) -> Parts:
     are left out; nothing else ever is.
 
     Raises:
-        PluginFileError: any other layer or option, not one channel in and out, weights that are complex,
-            not finite, or too large for float32.
+        PluginFileError: no network, any other layer or option, not one channel in and out, weights that are
+            complex, not finite, or too large for float32.
     """
+    if not isinstance(net, Layer):
+        raise PluginFileError(f"expected a network, got {type(net).__name__}")
     if net.dtype.kind != "f":
         raise PluginFileError(f"expected a network of real numbers, got {net.dtype}")
     residual, state = False, None
-    while type(net) is InitialState or (type(net) is Residual and not residual):
+    while (
+        type(net) is InitialState
+        or (type(net) is Residual and not residual)
+        or (type(net) is Sequential and len(net.layers) == 1)
+    ):
         if type(net) is InitialState and state is None:
             state = net.initial_state(1)
         residual |= type(net) is Residual
