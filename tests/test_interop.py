@@ -7,6 +7,7 @@ retold in a few lines below, in their order and one sample at a time, and compar
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -333,11 +334,78 @@ def test_rtneural_holds_several_dense_layers_with_activations(tmp_path):
     np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), sound(net), rtol=0, atol=1e-6)
 
 
-def test_layers_without_bias_are_written_with_zeros(tmp_path):
-    for cell in (nl.LSTM, nl.GRU):
-        net = nl.Sequential(cell(1, 8, bias=False), nl.Dense(8, 1, bias=False), dtype=np.float32, seed=0)
-        nl.interop.save(net, tmp_path / "f", format="aidax")
-        np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), sound(net), rtol=0, atol=1e-6)
+@pytest.mark.parametrize("format, cell", sorted({held[:2] for held in HELD}, key=str))
+def test_layers_without_bias_are_written_with_zeros(tmp_path, format, cell):
+    net = nl.Sequential(cell(1, 8, bias=False), nl.Dense(8, 1, bias=False), dtype=np.float32, seed=0)
+    described = saved(net, tmp_path / "f", format=format)
+    np.testing.assert_allclose(ENGINES[format](described | {"in_skip": 0}, X), sound(net), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), sound(net), rtol=0, atol=1e-6)
+
+
+def guitarml_changes(described, **changes):
+    described["model_data"] |= changes
+    return described
+
+
+def without(described, section, *keys):
+    inside = described[section] if section else described
+    for key in keys:
+        del inside[key]
+    return described
+
+
+SAME = [
+    # The trainer's defaults; a bias of zeros that older trainers call none; what other programs add.
+    ("guitarml_lstm.json", lambda d: without(d, "model_data", "skip", "bias_fl", "num_layers", "input_size")),
+    ("guitarml_lstm.json", lambda d: without(d, "model_data", "model", "unit_type", "output_size")),
+    ("guitarml_lstm.json", lambda d: guitarml_changes(d, bias_fl=False)),
+    ("guitarml_lstm.json", lambda d: guitarml_changes(d, skip=1.0, device="TS9") | {"version": 2}),
+    ("rtneural_lstm.json", lambda d: d["layers"][0].update(activation="tanh", name="lstm") or d),
+    ("rtneural_lstm.json", lambda d: d["layers"][1].update(type="time-distributed-dense") or d),
+    ("aidax_gru.json", lambda d: without(d, "", "input_batch") | {"name": "amp"}),
+    ("lstm.nam", lambda d: without(d, "", "metadata") | {"version": "0.7.1", "sample_rate": "48000"}),
+    ("lstm.nam", lambda d: without(d, "config", "input_size") | {"metadata": None}),
+]
+
+
+@pytest.mark.parametrize("name, change", SAME)
+def test_what_trainers_leave_out_or_add_changes_nothing(tmp_path, name, change):
+    path = tmp_path / "f"
+    path.write_text(json.dumps(change(json.loads((FOLDER / name).read_text()))))
+    np.testing.assert_allclose(sound(nl.interop.load(path)), ANSWERS[name], rtol=0, atol=1e-6)
+
+
+def test_a_readout_without_bias_has_zeros(tmp_path):
+    described = without(json.loads((FOLDER / "guitarml_lstm.json").read_text()), "state_dict", "lin.bias")
+    bias = json.loads((FOLDER / "guitarml_lstm.json").read_text())["state_dict"]["lin.bias"][0]
+    (tmp_path / "f").write_text(json.dumps(guitarml_changes(described, bias_fl=False)))
+    wanted = ANSWERS["guitarml_lstm.json"] - bias
+    np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), wanted, rtol=0, atol=1e-6)
+    (tmp_path / "f").write_text(json.dumps(guitarml_changes(described, bias_fl=True)))
+    with refuses(PluginFileError, match=r"a tensor lin\.bias, got none"):
+        nl.interop.load(tmp_path / "f")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_existing_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, format):
+    path = tmp_path / "f"
+    nl.interop.save(network(), path, format=format)
+    before = path.read_bytes()
+    with refuses(PluginFileError):
+        nl.interop.save(network(nl.RNN), path, format=format)
+    assert path.read_bytes() == before
+
+    def full(*_):
+        assert path.read_bytes() == before, "nothing is written to the file itself"
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with refuses(OSError, match="no space left"):
+            nl.interop.save(network(hidden=12), path, format=format)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["f"]
+    nl.interop.save(network(hidden=12), path, format=format)
+    assert path.read_bytes() != before
 
 
 def test_a_file_with_a_knob_is_a_network_of_two_inputs(tmp_path):
@@ -548,6 +616,12 @@ MALFORMED = [
     (changed("guitarml_lstm.json", "model_data", None), "expected model_data, an object, got none"),
     (changed("guitarml_lstm.json", "model_data", "model", "RecNet"), 'a model SimpleRNN, got "RecNet"'),
     (changed("guitarml_lstm.json", "model_data", "unit_type", "RNN"), 'unit_type LSTM or GRU, got "RNN"'),
+    (changed("guitarml_lstm.json", "model_data", "unit_type", "lstm"), 'unit_type LSTM or GRU, got "lstm"'),
+    (changed("guitarml_lstm.json", "model_data", "skip", True), "expected skip 0 or 1, got true"),
+    (
+        changed("guitarml_lstm.json", "state_dict", "rec.weight_ih_l0_reverse", [[0.0]] * 20),
+        "no tensors but those of rec and lin",
+    ),
     (changed("guitarml_lstm.json", "model_data", "skip", 2), "expected skip 0 or 1, got 2"),
     (
         changed("guitarml_lstm.json", "model_data", "hidden_size", 6),
