@@ -7,6 +7,7 @@ retold in a few lines below, in their order and one sample at a time, and compar
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 import numpylstm as nl
-from numpylstm.interop import FORMATS, PluginFileError, document, nam, rtneural
-from numpylstm.interop.parts import put_together, take_apart
+from numpylstm.interop import FORMATS, PluginFileError, document, rtneural
+from numpylstm.interop.parts import put_together, take_apart, with_carrying_unit
 
 FOLDER = Path(__file__).parent / "data" / "plugin_files"
 ANSWERS = load_file(FOLDER / "answers.safetensors")
@@ -184,8 +185,12 @@ def aidax_engine(described, x):
     return rtneural_engine(described, x) + described["in_skip"] * x
 
 
-def guitarml_engine(described, x):
-    """As Proteus' RTNeuralLSTM.cpp and RTNeural's torch_helpers.h; the input is always added."""
+def guitarml_engine(described, x, honours_skip=False):
+    """As Proteus' RTNeuralLSTM.cpp and RTNeural's torch_helpers.h; the input is always added.
+
+    Or, in an engine that reads it, where `skip` says so, as the trainer's networks.py does.
+    """
+    adds = not honours_skip or described["model_data"]["skip"]
     t = {name: np.array(value) for name, value in described["state_dict"].items()}
     W, U = t["rec.weight_ih_l0"], t["rec.weight_hh_l0"]
     h, c, y = np.zeros(U.shape[1]), np.zeros(U.shape[1]), []
@@ -197,7 +202,7 @@ def guitarml_engine(described, x):
             b = np.stack([t["rec.bias_ih_l0"], t["rec.bias_hh_l0"]], axis=1)
             z_first = [np.concatenate([np.split(m, 3)[k] for k in (1, 0, 2)]) for m in (W, U, b)]
             h = gru_step_zrn(*z_first[:2], z_first[2].T, seen, h)
-        y.append((t["lin.weight"] @ h + t["lin.bias"])[0] + sample)
+        y.append((t["lin.weight"] @ h + t["lin.bias"])[0] + (sample if adds else 0))
     return np.array(y)
 
 
@@ -207,7 +212,7 @@ HELD = [
     *[("nam", nl.LSTM, layers, residual) for layers in (1, 2, 3) for residual in (False, True)],
     *[("rtneural", cell, layers, False) for cell in (nl.LSTM, nl.GRU) for layers in (1, 2)],
     *[("aidax", cell, 1, residual) for cell in (nl.LSTM, nl.GRU) for residual in (False, True)],
-    *[("guitarml", cell, 1, True) for cell in (nl.LSTM, nl.GRU)],
+    *[("guitarml", cell, 1, residual) for cell in (nl.LSTM, nl.GRU) for residual in (False, True)],
 ]
 
 
@@ -247,15 +252,36 @@ def test_an_engine_that_prewarms_starts_where_silence_leaves_the_network(tmp_pat
     np.testing.assert_allclose(nam_engine(described, X, prewarm=300), after_silence, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("cell, off", [(nl.LSTM, 2.6e-8), (nl.GRU, 2.1e-8)])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_the_carried_input_is_exact_to_a_millionth(layers):
-    parts = take_apart(network(layers=layers, residual=True))
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_carried_input_is_exact_to_a_millionth(cell, off, layers, residual):
+    parts = take_apart(network(cell, layers=layers, residual=residual))
     parts.layers[-1].W[...] = 0  # the read-out leaves only the carried input
     parts.layers[-1].b[...] = 0
-    net = put_together(nam.with_carrying_unit(parts))
+    carried = with_carrying_unit(parts)
+    assert carried.residual is not residual
+    carried.residual = False
+    net = put_together(carried)
     x = np.concatenate([np.linspace(-1, 1, 2001), 10.0 ** -np.arange(8)]).astype(np.float32)
-    assert np.abs(sound(net, x) - x).max() < 2e-7
-    assert np.abs(sound(net.astype(float), x) - x).max() < layers * 2.6e-8, "2.5e-8 |x|^3, but for rounding"
+    wanted = x if residual else -x
+    assert np.abs(sound(net, x) - wanted).max() < 2e-7
+    assert np.abs(sound(net.astype(float), x) - wanted).max() < layers * off, "but for rounding"
+
+
+@pytest.mark.parametrize("cell", [nl.LSTM, nl.GRU])
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_guitarml_file_is_right_whether_skip_is_read_or_not(tmp_path, cell, residual):
+    net = network(cell, hidden=12, residual=residual)
+    described = saved(net, tmp_path / "f", format="guitarml")
+    loud = 4 * X  # the input is carried in the tanh's linear range beyond full scale, too
+    for x in (X, loud):
+        for honours_skip in (False, True):
+            y = guitarml_engine(described, x, honours_skip)
+            np.testing.assert_allclose(y, sound(net, x), rtol=0, atol=5e-6)
+    data, tensors = described["model_data"], described["state_dict"]
+    assert data["skip"] == 1 and data["hidden_size"] == 12 + (not residual)
+    assert np.shape(tensors["rec.weight_hh_l0"])[1] == data["hidden_size"]
 
 
 def test_a_float64_network_is_rounded_to_float32(tmp_path):
@@ -277,14 +303,26 @@ def test_an_aida_x_file_knows_an_answer_that_starts_and_ends_in_silence(tmp_path
 
 
 def test_what_does_nothing_in_prediction_is_left_out_and_nested_networks_are_one(tmp_path):
-    plain = network()
-    lstm, dense = plain.layers
-    net = nl.Sequential(
-        nl.GaussianNoise(0.1), nl.Sequential(lstm.copy(), nl.Dropout(0.5)), dense.copy(), dtype=np.float32
-    )
-    for one, name in ((plain, "f"), (net, "g")):
-        nl.interop.save(one, tmp_path / name, format="aidax", rate=48_000)
-    assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes()
+    lstm, dense = network().layers
+    for wrap in (lambda net: net, nl.Residual):
+        plain = wrap(network())
+        inside = nl.Sequential(lstm.copy(), nl.Dropout(0.5))
+        net = wrap(nl.Sequential(nl.GaussianNoise(0.1), inside, dense.copy()))
+        for one, name in ((plain, "f"), (nl.Sequential(net, dtype=np.float32), "g")):
+            nl.interop.save(one, tmp_path / name, format="aidax", rate=48_000)
+        assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes()
+
+
+@pytest.mark.parametrize("factor", [1e3, 3e38])
+def test_an_answer_that_float32_cannot_give_is_left_out(tmp_path, factor):
+    net = network()
+    net.layers[-1].params["W"][...] = factor * np.sign(net.layers[-1].params["W"])
+    (remark,) = nl.interop.save(net, tmp_path / "f", format="aidax", rate=48_000)
+    assert "no known answer is written" in remark
+    assert not {"input_batch", "output_batch"} & json.loads((tmp_path / "f").read_text()).keys()
+    again = nl.interop.read(tmp_path / "f")
+    assert again.answer_error is None
+    np.testing.assert_array_equal(again.net.layers[-1].params["W"], net.layers[-1].params["W"])
 
 
 def test_rtneural_holds_several_dense_layers_with_activations(tmp_path):
@@ -296,11 +334,78 @@ def test_rtneural_holds_several_dense_layers_with_activations(tmp_path):
     np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), sound(net), rtol=0, atol=1e-6)
 
 
-def test_layers_without_bias_are_written_with_zeros(tmp_path):
-    for cell in (nl.LSTM, nl.GRU):
-        net = nl.Sequential(cell(1, 8, bias=False), nl.Dense(8, 1, bias=False), dtype=np.float32, seed=0)
-        nl.interop.save(net, tmp_path / "f", format="aidax")
-        np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), sound(net), rtol=0, atol=1e-6)
+@pytest.mark.parametrize("format, cell", sorted({held[:2] for held in HELD}, key=str))
+def test_layers_without_bias_are_written_with_zeros(tmp_path, format, cell):
+    net = nl.Sequential(cell(1, 8, bias=False), nl.Dense(8, 1, bias=False), dtype=np.float32, seed=0)
+    described = saved(net, tmp_path / "f", format=format)
+    np.testing.assert_allclose(ENGINES[format](described | {"in_skip": 0}, X), sound(net), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), sound(net), rtol=0, atol=1e-6)
+
+
+def guitarml_changes(described, **changes):
+    described["model_data"] |= changes
+    return described
+
+
+def without(described, section, *keys):
+    inside = described[section] if section else described
+    for key in keys:
+        del inside[key]
+    return described
+
+
+SAME = [
+    # The trainer's defaults; a bias of zeros that older trainers call none; what other programs add.
+    ("guitarml_lstm.json", lambda d: without(d, "model_data", "skip", "bias_fl", "num_layers", "input_size")),
+    ("guitarml_lstm.json", lambda d: without(d, "model_data", "model", "unit_type", "output_size")),
+    ("guitarml_lstm.json", lambda d: guitarml_changes(d, bias_fl=False)),
+    ("guitarml_lstm.json", lambda d: guitarml_changes(d, skip=1.0, device="TS9") | {"version": 2}),
+    ("rtneural_lstm.json", lambda d: d["layers"][0].update(activation="tanh", name="lstm") or d),
+    ("rtneural_lstm.json", lambda d: d["layers"][1].update(type="time-distributed-dense") or d),
+    ("aidax_gru.json", lambda d: without(d, "", "input_batch") | {"name": "amp"}),
+    ("lstm.nam", lambda d: without(d, "", "metadata") | {"version": "0.7.1", "sample_rate": "48000"}),
+    ("lstm.nam", lambda d: without(d, "config", "input_size") | {"metadata": None}),
+]
+
+
+@pytest.mark.parametrize("name, change", SAME)
+def test_what_trainers_leave_out_or_add_changes_nothing(tmp_path, name, change):
+    path = tmp_path / "f"
+    path.write_text(json.dumps(change(json.loads((FOLDER / name).read_text()))))
+    np.testing.assert_allclose(sound(nl.interop.load(path)), ANSWERS[name], rtol=0, atol=1e-6)
+
+
+def test_a_readout_without_bias_has_zeros(tmp_path):
+    described = without(json.loads((FOLDER / "guitarml_lstm.json").read_text()), "state_dict", "lin.bias")
+    bias = json.loads((FOLDER / "guitarml_lstm.json").read_text())["state_dict"]["lin.bias"][0]
+    (tmp_path / "f").write_text(json.dumps(guitarml_changes(described, bias_fl=False)))
+    wanted = ANSWERS["guitarml_lstm.json"] - bias
+    np.testing.assert_allclose(sound(nl.interop.load(tmp_path / "f")), wanted, rtol=0, atol=1e-6)
+    (tmp_path / "f").write_text(json.dumps(guitarml_changes(described, bias_fl=True)))
+    with refuses(PluginFileError, match=r"a tensor lin\.bias, got none"):
+        nl.interop.load(tmp_path / "f")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_existing_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, format):
+    path = tmp_path / "f"
+    nl.interop.save(network(), path, format=format)
+    before = path.read_bytes()
+    with refuses(PluginFileError):
+        nl.interop.save(network(nl.RNN), path, format=format)
+    assert path.read_bytes() == before
+
+    def full(*_):
+        assert path.read_bytes() == before, "nothing is written to the file itself"
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with refuses(OSError, match="no space left"):
+            nl.interop.save(network(hidden=12), path, format=format)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["f"]
+    nl.interop.save(network(hidden=12), path, format=format)
+    assert path.read_bytes() != before
 
 
 def test_a_file_with_a_knob_is_a_network_of_two_inputs(tmp_path):
@@ -367,9 +472,9 @@ NOT_HELD = [
     ),
     (("nam",), lambda: nl.Sequential(nl.LSTM(1, 1), nl.LSTM(1, 1)), "and then one Dense for format 'nam'"),
     (
-        ("nam", "aidax"),
+        ("nam", "aidax", "guitarml"),
         lambda: nl.Sequential(nl.LSTM(1, 8), nl.Dense(8, 1, activation="tanh")),
-        "a last Dense without activation for format '(nam|aidax)', got 'tanh'",
+        "a last Dense without activation for format '(nam|aidax|guitarml)', got 'tanh'",
     ),
     (("aidax",), lambda: network(layers=2), "one recurrent layer for format 'aidax', .* got 2"),
     (
@@ -377,15 +482,19 @@ NOT_HELD = [
         lambda: network(layers=2, residual=True),
         "one recurrent layer for format 'guitarml', .* got 2",
     ),
+    (("guitarml",), lambda: network(layers=2), "one recurrent layer for format 'guitarml', .* got 2"),
     (
-        ("aidax",),
+        ("aidax", "guitarml"),
         lambda: nl.Sequential(nl.LSTM(1, 8), nl.Dense(8, 8), nl.Dense(8, 1)),
-        "one LSTM or GRU and one Dense after it for format 'aidax', got 3 layers",
+        "one LSTM or GRU and one Dense after it for format '(aidax|guitarml)', got 3 layers",
     ),
     (("aidax",), lambda: network(hidden=9), "64 or 80 units for format 'aidax', got 9"),
-    (("aidax", "rtneural"), lambda: with_state(network()), "starts from zeros for format '.*', got one with"),
+    (
+        ("aidax", "rtneural", "guitarml"),
+        lambda: with_state(network()),
+        "starts from zeros for format '.*', got one with",
+    ),
     (("guitarml",), lambda: nl.Residual(with_state(network())), "starts from zeros for format 'guitarml'"),
-    (("guitarml",), lambda: network(), "a Residual network for format 'guitarml', .* got one without"),
     (("rtneural",), lambda: network(residual=True), "without Residual for format 'rtneural', .* 'aidax' is"),
 ]
 
@@ -405,6 +514,12 @@ def test_weights_beyond_float32_are_refused(tmp_path):
         net.theta[5] = value
         with refuses(PluginFileError, match="finite in float32, got some that are not"):
             nl.interop.save(net, tmp_path / "f", format="aidax")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_no_network_is_refused(tmp_path, format):
+    with refuses(PluginFileError, match="expected a network, got str"):
+        nl.interop.save("model.safetensors", tmp_path / "f", format=format)
 
 
 def test_a_layer_of_ones_own_is_refused(tmp_path):
@@ -444,6 +559,8 @@ def test_what_a_user_should_know_is_said(tmp_path):
     assert "fast tanh" in said(network(residual=True), "nam", 48_000)
     assert "Proteus plays an LSTM of 40 units" in said(network(residual=True), "guitarml")
     assert said(network(hidden=40, residual=True), "guitarml") == ""
+    assert "one more unit takes it away again, 39 units become 40" in said(network(hidden=39), "guitarml")
+    assert "may play a GRU of 25" in said(network(nl.GRU, hidden=24), "guitarml")
     assert "skip 0" in nl.interop.read(FOLDER / "guitarml_gru.json").remarks[0]
 
 
@@ -499,6 +616,12 @@ MALFORMED = [
     (changed("guitarml_lstm.json", "model_data", None), "expected model_data, an object, got none"),
     (changed("guitarml_lstm.json", "model_data", "model", "RecNet"), 'a model SimpleRNN, got "RecNet"'),
     (changed("guitarml_lstm.json", "model_data", "unit_type", "RNN"), 'unit_type LSTM or GRU, got "RNN"'),
+    (changed("guitarml_lstm.json", "model_data", "unit_type", "lstm"), 'unit_type LSTM or GRU, got "lstm"'),
+    (changed("guitarml_lstm.json", "model_data", "skip", True), "expected skip 0 or 1, got true"),
+    (
+        changed("guitarml_lstm.json", "state_dict", "rec.weight_ih_l0_reverse", [[0.0]] * 20),
+        "no tensors but those of rec and lin",
+    ),
     (changed("guitarml_lstm.json", "model_data", "skip", 2), "expected skip 0 or 1, got 2"),
     (
         changed("guitarml_lstm.json", "model_data", "hidden_size", 6),

@@ -7,7 +7,8 @@
 Formats: "nam" (Neural Amp Modeler), "rtneural" (RTNeural), "aidax" (AIDA-X), "guitarml" (Proteus, NeuralPi).
 Each has its file here, with the reading next to the writing and the engine's own reading described on top.
 What a format cannot hold is refused in one sentence, never left out, but for Dropout and GaussianNoise, which
-do nothing in prediction. See docs/plugin_files.md.
+do nothing in prediction. An input that is added where the format cannot say so, or that plug-ins add unasked,
+is carried by one more unit. See docs/plugin_files.md.
 """
 
 from dataclasses import dataclass, field
@@ -87,8 +88,8 @@ def save(net: Layer, path: str | PathLike[str], *, format: str, rate: int | floa
         rate: the sample rate in Hz that the network was trained at.
 
     Returns:
-        Sentences that the user of the file should see: a sample rate that the format has no place for, sizes
-        that some plug-ins cannot play.
+        Sentences that the user of the file should see: a sample rate that the format has no place for, a unit
+        that was added, sizes that some plug-ins cannot play.
 
     Raises:
         PluginFileError: the network has something that the format, or the plug-in, cannot hold.

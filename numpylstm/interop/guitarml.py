@@ -9,9 +9,10 @@ and NeuralPi (RTNeuralLSTM.cpp), which read
               ["rec.bias_ih_l0"], ["rec.bias_hh_l0"] (4H,)
               ["lin.weight"] (1, H), ["lin.bias"] (1,)
 
-and add the input to what comes out, always: they never read `model_data.skip`. So only a network with a
-Residual around it is written. A file whose `skip` is 0 is read as what it was trained to be, without.
-The format has no place for the sample rate.
+and add the input to what comes out, always: they never read `model_data.skip`. So every file is written with
+`skip` 1, to be right where it is read and where it is not: a network without Residual is given one more unit,
+which takes the input away again (`with_carrying_unit` of parts.py). A file whose `skip` is 0 is read as what
+it was trained to be, without. The format has no place for the sample rate.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .document import array, described, member, size
-from .parts import Cell, Parts, PluginFileError, Readout
+from .parts import Cell, Parts, PluginFileError, Readout, with_carrying_unit
 
 PLAYED = "Proteus plays an LSTM of 40 units, NeuralPi one of 20"
 
@@ -28,15 +29,18 @@ def write(parts: Parts) -> tuple[dict[str, Any], list[str]]:
     """The document of a network, and what its user should know.
 
     Raises:
-        PluginFileError: no Residual, more than one recurrent layer, another end than one Dense without
-            activation, an initial state.
+        PluginFileError: more than one recurrent layer, another end than one Dense without activation, an
+            initial state.
     """
-    if not parts.residual:
-        raise PluginFileError(
-            "expected a Residual network for format 'guitarml', whose plug-ins always add the input, "
-            "got one without"
-        )
     cell, readout = one_cell_and_readout(parts, "guitarml")
+    remarks = []
+    if not parts.residual:
+        trained = cell.output_size
+        cell, readout = one_cell_and_readout(with_carrying_unit(parts), "guitarml")
+        remarks.append(
+            "plug-ins add the input, which this network does not: one more unit takes it away again, "
+            f"{trained} units become {cell.output_size}"
+        )
     b_ih, b_hh = cell.b if cell.kind == "gru" else (cell.b[0], np.zeros_like(cell.b[0]))
     tensors = {"rec.weight_ih_l0": cell.W_x, "rec.weight_hh_l0": cell.W_h}
     tensors |= {"rec.bias_ih_l0": b_ih, "rec.bias_hh_l0": b_hh}
@@ -51,7 +55,6 @@ def write(parts: Parts) -> tuple[dict[str, Any], list[str]]:
         "hidden_size": cell.output_size,
         "bias_fl": True,
     }
-    remarks = []
     if cell.kind != "lstm" or cell.output_size not in (20, 40):
         remarks.append(f"{PLAYED}; other plug-ins for these files may play {_named(cell)}")
     return {"model_data": model_data, "state_dict": {k: v.tolist() for k, v in tensors.items()}}, remarks

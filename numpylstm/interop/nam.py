@@ -18,10 +18,8 @@ A network written here keeps the state it starts from, zeros or its InitialState
 that does not prewarm from the first sample, with one that does as soon as that silence is fed to both.
 
 **The input added to the output.** The format has no place for it, so a Residual is folded into the layers as
-one more unit in each, which carries x along: its input and output gates see nothing and stand at exactly
-1/2, its forget gate is held shut, and its candidate sees x * 2^-12. There tanh is linear: the read-out, times
-2^14, gives x to within 2.5e-8 |x|^3 and the rounding of float32. All factors are powers of two and so exact.
-Read again, the unit stays a unit.
+one more unit in each, which carries x along: `with_carrying_unit` of parts.py. Read again, the unit stays a
+unit.
 
 **Fast tanh.** Plug-ins may turn on the engine's approximation of tanh (NeuralAmpModelerPlugin does). It is
 off by some 1e-3 in every gate; where the argument is small it is 0.43 % too steep, so that the folded x comes
@@ -34,16 +32,10 @@ from typing import Any
 import numpy as np
 
 from .document import array, described, member, rate_of, size
-from .parts import Cell, Parts, PluginFileError, Readout
+from .parts import Cell, Parts, PluginFileError, Readout, with_carrying_unit
 
 VERSION = "0.5.4"
 """What is written: the oldest engines take nothing newer, the newest ones nothing older than 0.5.0."""
-
-SCALE = 2.0**-12
-"""What the candidate of the carrying unit multiplies x by."""
-
-SHUT = -40.0
-"""Its forget gate's pre-activation: sigmoid(-40) is 4e-18, and exp(40) still no large number in float32."""
 
 
 def write(parts: Parts, rate: int | float | None) -> tuple[dict[str, Any], list[str]]:
@@ -136,28 +128,3 @@ def read(document: dict[str, Any]) -> tuple[Parts, int | float | None, list[str]
     if parts.has_state:
         remarks.append("the file has an initial state: it is kept as the network's InitialState")
     return parts, rate_of(document.get("sample_rate")), remarks
-
-
-def with_carrying_unit(parts: Parts) -> Parts:
-    """The same network with its input carried through the layers instead of added; see the module's text."""
-    layers: list[Cell | Readout] = []
-    for n, cell in enumerate(parts.cells):
-        H, D = cell.output_size, cell.input_size
-        carries = 0 if n == 0 else D  # where x comes in: the input itself, or the unit of the layer below
-        W_x = np.zeros((4, H + 1, D + (n > 0)), np.float32)
-        W_h = np.zeros((4, H + 1, H + 1), np.float32)
-        b = np.zeros((4, H + 1), np.float32)
-        W_x[:, :H, :D] = cell.W_x.reshape(4, H, D)
-        W_h[:, :H, :H] = cell.W_h.reshape(4, H, H)
-        b[:, :H] = cell.b.reshape(4, H)
-        f, g = 1, 2
-        # A unit gives a quarter of what its candidate sees: 1/2 by the input gate, 1/2 by the output gate.
-        W_x[g, H, carries] = SCALE if n == 0 else 4.0
-        b[f, H] = SHUT
-        state = None if cell.state is None else np.pad(cell.state, ((0, 0), (0, 1)))
-        layers.append(
-            Cell("lstm", W_x.reshape(4 * (H + 1), -1), W_h.reshape(4 * (H + 1), -1), b.reshape(1, -1), state)
-        )
-    (readout,) = (layer for layer in parts.layers if isinstance(layer, Readout))
-    W = np.append(readout.W, np.full((1, 1), 4 / SCALE, np.float32), axis=1)
-    return Parts([*layers, Readout(W, readout.b)])

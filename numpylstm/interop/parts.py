@@ -34,6 +34,12 @@ GATES = {"lstm": "ifgo", "gru": "rzn"}
 
 CELLS: dict[str, Any] = {"lstm": LSTM, "gru": GRU}
 
+SCALE = 2.0**-12
+"""What the candidate of a carrying unit multiplies x by."""
+
+SHUT = -40.0
+"""Its gate's pre-activation: sigmoid(-40) is 4e-18, and exp(40) still no large number in float32."""
+
 
 class PluginFileError(ValueError):
     """A plug-in file that cannot be read, or a network that it cannot hold, in one sentence."""
@@ -107,13 +113,19 @@ def take_apart(net: Layer) -> Parts:
     are left out; nothing else ever is.
 
     Raises:
-        PluginFileError: any other layer or option, not one channel in and out, weights that are complex,
-            not finite, or too large for float32.
+        PluginFileError: no network, any other layer or option, not one channel in and out, weights that are
+            complex, not finite, or too large for float32.
     """
+    if not isinstance(net, Layer):
+        raise PluginFileError(f"expected a network, got {type(net).__name__}")
     if net.dtype.kind != "f":
         raise PluginFileError(f"expected a network of real numbers, got {net.dtype}")
     residual, state = False, None
-    while type(net) is InitialState or (type(net) is Residual and not residual):
+    while (
+        type(net) is InitialState
+        or (type(net) is Residual and not residual)
+        or (type(net) is Sequential and len(net.layers) == 1)
+    ):
         if type(net) is InitialState and state is None:
             state = net.initial_state(1)
         residual |= type(net) is Residual
@@ -201,6 +213,48 @@ def _described(layer: Layer) -> str:
         "RNN": "RNN, which no plug-in has",
     }
     return reasons.get(type(layer).__name__, type(layer).__name__)
+
+
+# --------------------------------------------------------------------------------- carrying the input
+
+
+def with_carrying_unit(parts: Parts) -> Parts:
+    """The same network for an engine that never adds the input, or always does: `residual` is the opposite.
+
+    One more unit in each layer carries x along, and the read-out adds it, or takes it away again. The unit
+    remembers nothing: the forget gate of an LSTM, the update gate of a GRU, is held shut. Its candidate sees
+    x * 2^-12, where tanh is linear, and its other gates nothing, so that they stand at exactly 1/2. h is that
+    candidate in a GRU, a quarter of it in an LSTM, by i and o; the read-out scales it back. Each layer is off
+    by 2.0e-8 |x|^3 (GRU) or 2.5e-8 |x|^3 (LSTM) and the rounding of float32; all factors are powers of two,
+    and so exact.
+
+    Args:
+        parts: recurrent layers and then one Readout of one output, without activation.
+    """
+    layers: list[Cell | Readout] = []
+    carries, factor = 0, SCALE  # where x comes in, at first as the input itself, and what to multiply it by
+    for cell in parts.cells:
+        H, D = cell.output_size, cell.input_size
+        gates = GATES[cell.kind]
+        n, wider = len(gates), D + bool(layers)  # the unit of the layer below is one more input
+        W_x = np.zeros((n, H + 1, wider), np.float32)
+        W_h = np.zeros((n, H + 1, H + 1), np.float32)
+        b = np.zeros((len(cell.b), n, H + 1), np.float32)
+        W_x[:, :H, :D] = cell.W_x.reshape(n, H, D)
+        W_h[:, :H, :H] = cell.W_h.reshape(n, H, H)
+        b[:, :, :H] = cell.b.reshape(-1, n, H)
+        shut, candidate = (gates.index(gate) for gate in ("fg" if cell.kind == "lstm" else "zn"))
+        W_x[candidate, H, carries] = factor
+        b[0, shut, H] = SHUT
+        state = None if cell.state is None else np.pad(cell.state, ((0, 0), (0, 1)))
+        rows = n * (H + 1)
+        arrays = W_x.reshape(rows, wider), W_h.reshape(rows, H + 1), b.reshape(-1, rows)
+        layers.append(Cell(cell.kind, *arrays, state))
+        carries, factor = H, 4.0 if cell.kind == "lstm" else 1.0
+    (readout,) = (layer for layer in parts.layers if isinstance(layer, Readout))
+    sign = 1 if parts.residual else -1
+    W = np.append(readout.W, np.full((1, 1), sign * factor / SCALE, np.float32), axis=1)
+    return Parts([*layers, Readout(W, readout.b)], not parts.residual)
 
 
 # --------------------------------------------------------------------------------- putting together
