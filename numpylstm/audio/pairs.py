@@ -93,7 +93,7 @@ def shifted(before: np.ndarray, after: np.ndarray, late: int) -> tuple[np.ndarra
 
 
 def clipped_samples(signal: np.ndarray) -> int:
-    """Samples that stand at the signal's highest or lowest value in runs of three or more, near full scale."""
+    """Samples in runs of three or more at the signal's highest or lowest value, where that is above 1/2."""
     peak = max(signal.max(), -signal.min())
     if peak < 0.5:
         return 0

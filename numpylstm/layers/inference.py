@@ -63,8 +63,18 @@ class Stream:
         self._runner: Any = None
         self._kind: Any = None
 
-    def process(self, block: np.ndarray) -> np.ndarray:
-        """The next block (n, B, D) or classes (n, B) -> (n, B, H). A plain signal (n,) comes back as (n,)."""
+    def process(self, block: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """The next block (n, B, D) or classes (n, B) -> (n, B, H). A plain signal (n,) comes back as (n,).
+
+        Args:
+            out: where to write the result, of its shape; it may be the block itself.
+        """
+        if out is not None:
+            y = self.process(block)
+            if out.shape != y.shape:
+                raise ValueError(f"expected out of shape {y.shape}, got {out.shape}")
+            out[...] = y
+            return out
         block = np.asarray(block)
         kind = (block.dtype, block.ndim, block.shape[1:])
         if kind != self._kind:  # in the first block, and where real numbers turn complex

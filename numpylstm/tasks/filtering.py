@@ -12,18 +12,21 @@ added to the output (`Residual`) or not. Levels are folded into the weights in t
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import Any, cast
 
 import numpy as np
+from scipy.signal import butter, lfilter
 
 from .. import checkpoint
 from ..audio import pairs, wav
 from ..audio.esr import esr_db
+from ..datasets.melodies import plucked_melodies
 from ..datasets.plucked import plucked_string
 from ..history import History
 from ..layers import GRU, LSTM, Dense, Layer, Residual, Sequential
+from ..layers.recurrent import RecurrentLayer
 from .iir import from_iir as from_iir
 from .readout import Lanes, fit_projected
 from .run import find_model
@@ -31,13 +34,16 @@ from .run import find_model
 HELD_OUT, DEV = 0.25, 0.1
 """Shares of the recording: its end, kept for the final figure, and what lies before it, for decisions."""
 
-LANES, LENGTH = 24, 4096
+LANES, LENGTH = 40, 2048
 """Stretches side by side, and samples in each, at most. An eighth of a stretch is heard before it counts."""
+
+SILENCE_WEIGHT = 5.0
+"""What an error in the silence before the first sound counts more than another of its size: it clicks."""
 
 LEVELS = (0.1, 0.5)
 """RMS at which a network may hear the input: tanh straight to one part in 300, or bent."""
 
-ITERATIONS, TRIAL = 300, 20
+ITERATIONS, TRIAL = 300, 15
 """Of L-BFGS: in all, and in each trial."""
 
 GOAL = 10**-7.5
@@ -157,6 +163,21 @@ def built_in_recording() -> Recording:
     return Recording(signal, signal, rate)
 
 
+def demo_recording() -> Recording:
+    """20 s of plucked melodies, and the same through a tube-like box: soft clipping with a memory.
+
+    The louder it has been in the last 20 ms, the lower the point on the curve that it works at; a coupling
+    capacitor (high-pass at 20 Hz) keeps the constant part back.
+    """
+    rate = 11_025
+    signal = plucked_melodies(rate=rate, seconds=20)
+    drive = 4 * signal / np.max(np.abs(signal))
+    pole = np.exp(-1 / (0.02 * rate))
+    level = lfilter([1 - pole], [1, -pole], np.maximum(drive, 0))
+    bent = np.tanh(drive - 0.4 * level + 0.2) - np.tanh(0.2)
+    return Recording(signal, 0.5 * lfilter(*butter(1, 20, "high", fs=rate), bent), rate)
+
+
 def check_parts(recording: Recording, name: Any = "the target") -> None:
     """Refuse a target with a part without sound: an error there would be measured against nothing."""
     for part, use in zip(parts(len(recording.target)), ("trained on", "decided by", "held out"), strict=True):
@@ -208,7 +229,7 @@ def train(
     start = Sequential(CELLS[cell](1, hidden_size), dtype=np.float32, seed=rng)
     candidates = [
         Candidate.of(start, recording, choice, level)
-        for choice in ((False, True) if residual is None else (residual,))
+        for choice in ((True, False) if residual is None else (residual,))
         for level in LEVELS
     ]
     options = {"pre_emphasis": pre_emphasis, "goal": GOAL, "progress": progress}
@@ -245,7 +266,7 @@ class Candidate:
     gain_out: float
     learn: Lanes
     decide: Lanes
-    history: History
+    history: History = field(default_factory=History)
     error: float = np.inf
 
     @classmethod
@@ -254,16 +275,19 @@ class Candidate:
         learn, decide, _ = parts(len(recording.input))
         gain_in = level / root_mean_square(recording.input[learn])
         gain_out = 1 / root_mean_square(recording.target[learn])
-        x, wanted = gain_in * recording.input, recording.target - residual * recording.input
-        both = [
-            lanes(
-                x[part], gain_out * wanted[part], gain_out * recording.target[part], from_rest=part is learn
-            )
-            for part in (learn, decide)
-        ]
+        x, target = gain_in * recording.input, gain_out * recording.target
+        wanted = target - residual * gain_out * recording.input
         body = cast(Sequential, start.astype(np.float32))
-        readout = Dense(cast(Any, body.layers[-1]).hidden_size, 1, dtype=np.float32, seed=0)
-        return cls(body, readout, residual, level, gain_in, gain_out, *both, History())
+        return cls(
+            body,
+            Dense(cast(RecurrentLayer, body.layers[-1]).hidden_size, 1, dtype=np.float32, seed=0),
+            residual,
+            level,
+            gain_in,
+            gain_out,
+            lanes(x[learn], wanted[learn], target[learn], from_rest=True),
+            lanes(x[decide], wanted[decide], target[decide], from_rest=False),
+        )
 
     def fit(self, iterations: int, **options: Any) -> None:
         self.history = fit_projected(
@@ -273,12 +297,11 @@ class Candidate:
 
     def network(self) -> Layer:
         """The network from the recording's own samples to the recording's own samples."""
-        net = Sequential(
-            *(type(layer)(1, layer.hidden_size) for layer in self.body.layers),
-            Dense(self.readout.params["W"].shape[1], 1),
-            dtype=np.float32,
-        )
-        net.theta[...] = np.concatenate([self.body.theta, self.readout.theta])
+        copies = (
+            self.body.astype(np.float32),
+            self.readout.astype(np.float32),
+        )  # a layer is in one network only
+        net = Sequential(*copies[0].layers, copies[1])
         net.layers[0].params["W_x"][...] *= self.gain_in
         for value in net.layers[-1].params.values():
             value[...] /= self.gain_out
@@ -315,8 +338,8 @@ def lanes(x: np.ndarray, wanted: np.ndarray, target: np.ndarray, from_rest: bool
     length = min(LENGTH, len(x) // 2)
     heard = length // 8
     starts = np.linspace(0, len(x) - length, min(len(x) // length, LANES)).astype(int)
-    counted = np.ones((length, len(starts)), bool)
-    counted[:heard, int(from_rest) :] = False
+    weight = np.ones((length, len(starts)))
+    weight[:heard, int(from_rest) :] = 0
     laid_out = [
         np.stack([signal[start : start + length] for start in starts], axis=1)
         for signal in (x, wanted, target)
@@ -327,10 +350,11 @@ def lanes(x: np.ndarray, wanted: np.ndarray, target: np.ndarray, from_rest: bool
             np.concatenate([silence, signal[: length - heard]])[:, None] for signal in (x, wanted, target)
         ]
         laid_out = [np.concatenate(both, axis=1) for both in zip(laid_out, late, strict=True)]
-        counted = np.concatenate([counted, np.ones((length, 1), bool)], axis=1)
+        silent = np.where(np.arange(length) < heard, SILENCE_WEIGHT, 1)[:, None]
+        weight = np.concatenate([weight, silent], axis=1)
     x, wanted, target = (signal[:, :, None].astype(np.float32) for signal in laid_out)
-    energy = float(np.square(target[counted], dtype=float).sum())
-    return Lanes(x, wanted, counted, max(energy, np.finfo(np.float32).tiny))
+    energy = float(np.square(target[weight > 0], dtype=float).sum())
+    return Lanes(x, wanted, weight, max(energy, float(np.finfo(np.float32).tiny)))
 
 
 def run_file(net: Layer, samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:

@@ -31,7 +31,9 @@ MEMORY = 30
 """Steps that stand for the Hessian in L-BFGS."""
 
 
-def refit(readout: Dense, states: np.ndarray, wanted: np.ndarray, share: float = 1e-8) -> None:
+def refit(
+    readout: Dense, states: np.ndarray, wanted: np.ndarray, share: float = 1e-8, weight: Any = None
+) -> None:
     """Set the weights and bias of a linear Dense layer by ridge regression.
 
     Args:
@@ -40,12 +42,16 @@ def refit(readout: Dense, states: np.ndarray, wanted: np.ndarray, share: float =
         wanted: (n, O) what it should say.
         share: the ridge, as a share of the states' mean power. It keeps the weights from growing where the
             states hardly differ: large weights would amplify the rounding of float32.
+        weight: (n, 1) what the rows' errors are multiplied by; None for all alike.
     """
     ones = np.ones((len(states), 1))
     columns = np.concatenate([states, ones], axis=1, dtype=np.result_type(states, float))
+    wanted = wanted.astype(columns.dtype)
+    if weight is not None:
+        columns, wanted = columns * weight, wanted * weight
     gram = columns.T @ columns
     ridge = share * np.trace(gram) / len(gram) * np.eye(len(gram))
-    solution = np.linalg.solve(gram + ridge, columns.T @ wanted.astype(columns.dtype))
+    solution = np.linalg.solve(gram + ridge, columns.T @ wanted)
     readout.params["W"][...] = solution[:-1].T
     readout.params["b"][...] = solution[-1]
 
@@ -56,19 +62,19 @@ class Lanes:
 
     Attributes:
         x, target: (T, B, 1) float32.
-        counted: (T, B) where the output is asked for: not at the start of a stretch from the middle of a
-            recording, where the network cannot know what came before.
+        weight: (T, B) what the errors are multiplied by; 0 where no output is asked for: at the start of a
+            stretch from the middle of a recording, where the network cannot know what came before.
         energy: what the sum of the squared errors is divided by.
     """
 
     x: np.ndarray
     target: np.ndarray
-    counted: np.ndarray
+    weight: np.ndarray
     energy: float
 
 
 def projected(
-    body: Layer, readout: Dense, lanes: Lanes, *, pre_emphasis: float = 0.0, share: float = 1e-9
+    body: Layer, readout: Dense, lanes: Lanes, *, pre_emphasis: float = 0.0, share: float = 1e-7
 ) -> Callable[[np.ndarray], tuple[Any, np.ndarray]]:
     """The error, with the read-out at its optimum, as a function of the body's theta.
 
@@ -77,26 +83,29 @@ def projected(
             call sets anew.
         pre_emphasis: p of the filter e[t] - p e[t-1] that the error goes through before it is squared
             (Wright et al. 2019, eq. 11), so that high notes count more.
-        share: the ridge of `refit`.
+        share: the ridge of `refit`. Larger weights than it allows would gain nothing, and would amplify what
+            another engine rounds differently.
 
     Returns:
         `f(theta) -> (value, gradient)`, for `optimizers.lbfgs(f, body.theta)`. The value leaves the ridge
         out, so that its gradient is right to about `share`. As the bias is free, the mean error is zero at
         every step: a loss term against a constant offset, as in that paper, is not needed.
     """
-    counted = lanes.counted[1:] & lanes.counted[:-1] if pre_emphasis else lanes.counted
+    weight = np.minimum(lanes.weight[1:], lanes.weight[:-1]) if pre_emphasis else lanes.weight
+    counted = weight > 0
     wanted = _emphasized(lanes.target, pre_emphasis)[counted]
+    rows = weight[counted][:, None].astype(wanted.dtype)
 
     def value_and_grad(theta: np.ndarray) -> tuple[Any, np.ndarray]:
         if theta is not body.theta:
             body.theta[...] = theta
         states, _, cache = body.forward(lanes.x)
         seen = _emphasized(states, pre_emphasis)[counted]
-        refit(readout, seen, wanted, share)
-        error = seen @ readout.params["W"].T + readout.params["b"] - wanted
+        refit(readout, seen, wanted, share, rows)
+        error = (seen @ readout.params["W"].T + readout.params["b"] - wanted) * rows
         readout.params["b"][...] /= 1 - pre_emphasis  # what the filter leaves of a constant
         dseen = np.zeros((*counted.shape, states.shape[2]), states.dtype)
-        dseen[counted] = (error * error.real.dtype.type(2 / lanes.energy)) @ readout.params["W"]
+        dseen[counted] = (error * rows * error.real.dtype.type(2 / lanes.energy)) @ readout.params["W"]
         body.zero_grads()
         body.add_gradients(_emphasized_backward(dseen, pre_emphasis), cache)
         return (error * error).sum() / lanes.energy, body.grad
@@ -188,15 +197,21 @@ def fit_projected(
         counted_value(body.theta)
         look(bar)
         if not history.stopped:
-            options = {"max_iterations": iterations, "tolerance": 0.0, "history": MEMORY}
-            result = lbfgs(counted_value, body.theta, callback=next_iteration, **options)
+            result = lbfgs(
+                counted_value,
+                body.theta,
+                max_iterations=iterations,
+                tolerance=0.0,
+                history=MEMORY,
+                callback=next_iteration,
+            )
             history.updates = int(result.nfev)
     body.theta[...], readout.theta[...] = best
     return history
 
 
 def validation_error(body: Layer, readout: Dense, lanes: Lanes) -> float:
-    """The squared errors where they count, over the energy, in float64."""
+    """The squared weighted errors over the energy, in float64."""
     output = readout.predict(body.predict(lanes.x))
-    error = np.square(output[lanes.counted] - lanes.target[lanes.counted], dtype=float).sum()
+    error = np.square((output - lanes.target) * lanes.weight[:, :, None], dtype=float).sum()
     return float(error / lanes.energy)
