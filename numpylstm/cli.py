@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from .tasks.run import finite, find_model, open_run, write_run
+from .tasks.run import find_model, finite, open_run, write_run
 
 Figures = dict[str, Any]
 
