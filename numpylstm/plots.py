@@ -38,14 +38,14 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> str:
 
 def draw_learning_curve(ax: Axes, history: Any) -> None:
     """Loss over epochs, training and validation, on a logarithmic scale where the values allow it."""
-    epochs = np.arange(1, len(history.train_loss) + 1)
+    epochs = history.every * np.arange(1, len(history.train_loss) + 1)
     ax.plot(epochs, history.train_loss, color=TRUTH, marker=".", label="training")
     if history.validation_loss:
         ax.plot(epochs, history.validation_loss, color=MODEL, marker=".", label="validation")
     if min([*history.train_loss, *history.validation_loss], default=0) > 0:
         ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(xlabel="epoch", ylabel="loss", title="Learning curve")
+    ax.set(xlabel=history.unit, ylabel="loss", title="Learning curve")
     ax.legend(frameon=False)
 
 

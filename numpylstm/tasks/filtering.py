@@ -1,40 +1,47 @@
 """Learn what a box does to sound from two recordings, before and after it.
 
 One sample goes in, one comes out, and the recurrent state carries all the past there is: no windows, no
-classes. The recording is laid out as lanes side by side and run through in pieces with the state carried.
-A tenth of it, after what is trained on, decides between settings; its last quarter gives the final figure
-and is used for nothing else.
+classes. Stretches of the recording lie side by side. A tenth of it, after what is trained on, decides between
+settings; its last quarter gives the final figure and is used for nothing else.
 
-The read-out is linear, so once the recurrent part is trained, the best read-out is known exactly: least
-squares. That last step is taken only where the tenth agrees that it helps.
+The read-out is linear, so for any recurrent part the best read-out is known exactly; only the recurrent part
+is trained, by L-BFGS (`readout.py`). A network hears the input at a level at which its tanh are nearly
+straight, or where they bend, whichever suits the box: a short trial decides, and whether the input is better
+added to the output (`Residual`) or not. Levels are folded into the weights in the end.
 """
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import Any, cast
 
 import numpy as np
 
 from .. import checkpoint
-from ..audio import wav
+from ..audio import pairs, wav
 from ..audio.esr import esr_db
 from ..datasets.plucked import plucked_string
 from ..history import History
 from ..layers import GRU, LSTM, Dense, Layer, Residual, Sequential
-from ..losses import Loss
-from ..optimizers import Adam, Cosine
-from ..training import evaluate as evaluate_loss
-from ..training import fit
-from .readout import refit
+from .iir import from_iir as from_iir
+from .readout import Lanes, fit_projected
 from .run import find_model
 
 HELD_OUT, DEV = 0.25, 0.1
 """Shares of the recording: its end, kept for the final figure, and what lies before it, for decisions."""
 
-LANES, PIECE, WARMUP = 32, 512, 256
-"""Lanes run side by side; samples in a piece between two updates; samples at a lane's start without loss."""
+LANES, LENGTH = 24, 4096
+"""Stretches side by side, and samples in each, at most. An eighth of a stretch is heard before it counts."""
+
+LEVELS = (0.1, 0.5)
+"""RMS at which a network may hear the input: tanh straight to one part in 300, or bent."""
+
+ITERATIONS, TRIAL = 300, 20
+"""Of L-BFGS: in all, and in each trial."""
+
+GOAL = 10**-7.5
+"""The error-to-signal ratio, -75 dB, at which training ends: below the noise of 16 bits in ordinary sound."""
 
 PERFECT = -400.0
 """What stands for an error of exactly 0, in dB: less than float64 could ever show."""
@@ -47,11 +54,18 @@ CELLS = {"lstm": LSTM, "gru": GRU}
 
 @dataclass
 class Recording:
-    """Two signals (n,) of the same length and rate, full scale 1: what goes in, what should come out."""
+    """Two aligned signals (n,) at one rate, full scale 1: what goes in, what should come out.
+
+    Attributes:
+        delay: samples that the target was late in the files, before it was aligned.
+        remarks: sentences on what was found in the files.
+    """
 
     input: np.ndarray
     target: np.ndarray
     rate: int
+    delay: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -61,6 +75,7 @@ class FilterResult:
     Attributes:
         figures: by the names that `--json` prints.
         target, output: (n,) held-out samples.
+        chosen: a sentence on what suited the material.
     """
 
     net: Layer
@@ -69,14 +84,15 @@ class FilterResult:
     target: np.ndarray
     output: np.ndarray
     rate: int
+    chosen: str
 
 
 def load_recording(input_path: str | PathLike[str], target_path: str | PathLike[str]) -> Recording:
-    """Read two audio files that belong together. Channels are averaged to one.
+    """Read two audio files that belong together, and align them. Channels are averaged to one.
 
     Raises:
         AudioError: an unreadable, empty or silent file.
-        ValueError: different rates or lengths, or fewer than SHORTEST samples.
+        ValueError: different rates, lengths that differ by more than a tenth, or fewer than SHORTEST samples.
     """
     signals, rates = [], []
     for path in (input_path, target_path):
@@ -90,14 +106,48 @@ def load_recording(input_path: str | PathLike[str], target_path: str | PathLike[
             f"expected two recordings of the same rate, got {input_path} at {rates[0]} Hz and "
             f"{target_path} at {rates[1]} Hz"
         )
-    if len(signals[0]) != len(signals[1]):
+    lengths = len(signals[0]), len(signals[1])
+    shorter, longer = min(lengths), max(lengths)
+    if longer > 1.1 * shorter:
         raise ValueError(
-            f"expected two recordings of the same length, got {input_path} with {len(signals[0])} samples "
-            f"and {target_path} with {len(signals[1])}"
+            f"expected two recordings of the same length, got {input_path} with {lengths[0]} samples "
+            f"and {target_path} with {lengths[1]}"
         )
-    if len(signals[0]) < SHORTEST:
-        raise ValueError(f"expected recordings of at least {SHORTEST} samples, got {len(signals[0])}")
-    return Recording(signals[0], signals[1], rates[0])
+    if shorter < SHORTEST:
+        raise ValueError(f"expected recordings of at least {SHORTEST} samples, got {shorter}")
+    recording = align(Recording(signals[0][:shorter], signals[1][:shorter], rates[0]))
+    remarks = list(recording.remarks)
+    if shorter != longer:
+        remarks.insert(0, f"the last {longer - shorter} samples of the longer file have no counterpart")
+    for signal, path in zip(signals, (input_path, target_path), strict=True):
+        remarks += defects(signal, rates[0], path)
+    return replace(recording, remarks=tuple(remarks))
+
+
+def align(recording: Recording) -> Recording:
+    """The recording with what the target is late or early taken away, and a remark if there was any."""
+    late = pairs.delay(recording.input, recording.target, recording.rate)
+    if late == 0:
+        return recording
+    how = (
+        f"{abs(late)} samples ({1000 * abs(late) / recording.rate:.1f} ms) {'late' if late > 0 else 'early'}"
+    )
+    both = pairs.shifted(recording.input, recording.target, late)
+    remark = f"the target is {how}: aligned, so the model will not have this delay"
+    return Recording(*both, recording.rate, late, (*recording.remarks, remark))
+
+
+def defects(signal: np.ndarray, rate: int, name: Any) -> list[str]:
+    """Sentences on clipping, and on silence of more than a second."""
+    sentences = []
+    if clipped := pairs.clipped_samples(signal):
+        sentences.append(f"{name} is clipped: {clipped} samples in a row with others stand at its peak")
+    start, length = pairs.longest_silence(signal)
+    if length > rate:
+        sentences.append(
+            f"{name} is silent (below -90 dBFS) for {length / rate:.1f} s from {start / rate:.1f} s on"
+        )
+    return sentences
 
 
 def built_in_recording() -> Recording:
@@ -116,27 +166,14 @@ def check_parts(recording: Recording, name: Any = "the target") -> None:
             raise ValueError(f"expected sound throughout, got {name} silent in the part {use}") from None
 
 
-def build_network(cell: str, hidden_size: int, residual: bool, seed: int | np.random.Generator) -> Layer:
-    """One recurrent layer and a linear read-out, float32; `residual` adds the input to the output.
-
-    Raises:
-        ValueError: an unknown cell.
-    """
-    if cell not in CELLS:
-        raise ValueError(f"expected cell {' or '.join(map(repr, CELLS))}, got {cell!r}")
-    net: Layer = Sequential(
-        CELLS[cell](1, hidden_size), Dense(hidden_size, 1), dtype=np.float32, seed=np.random.default_rng(seed)
-    )
-    return Residual(net) if residual else net
-
-
 def train(
     recording: Recording,
     *,
     cell: str = "lstm",
     hidden_size: int = 24,
-    residual: bool = True,
-    updates: int = 700,
+    residual: bool | None = None,
+    pre_emphasis: float = 0.0,
+    iterations: int = ITERATIONS,
     seed: int = 0,
     quick: bool = False,
     progress: bool = True,
@@ -144,45 +181,119 @@ def train(
     """Train on the first three quarters of a recording, measure on the last.
 
     Args:
+        recording: aligned; `align` does it.
         cell: "lstm" or "gru".
-        residual: let the network learn only the difference between target and input.
-        updates: about how many, whatever the length of the recording.
+        residual: whether the network learns only the difference between target and input; None: by trial.
+        pre_emphasis: from 0 to below 1: how much more high notes count, as in `readout.projected`.
+        iterations: of L-BFGS, at most.
         quick: a short form that only shows that everything runs.
 
     Returns:
-        Figures esr_db on the held-out part and real_time_factor, the seconds of sound processed in a second.
+        Figures esr_db on the held-out part, real_time_factor, the seconds of sound processed in a second,
+        and what was chosen: residual and level (RMS at which the network hears the training part).
+
+    Raises:
+        ValueError: an option out of its range, or a part of the target without sound.
     """
+    if cell not in CELLS:
+        raise ValueError(f"expected cell {' or '.join(map(repr, CELLS))}, got {cell!r}")
+    if not 0 <= pre_emphasis < 1:
+        raise ValueError(f"expected pre_emphasis from 0 to below 1, got {pre_emphasis}")
+    if iterations < 1:
+        raise ValueError(f"expected at least 1 iteration, got {iterations}")
     check_parts(recording)
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
-    if quick:
-        updates = 5
-    net = build_network(cell, hidden_size, residual, rng)
-    learn, decide, held_out = parts(len(recording.input))
-    x, target = lanes(recording.input[learn]), lanes(recording.target[learn])
-    dev = lanes(recording.input[decide]), lanes(recording.target[decide])
-    loss = esr_of_piece(recording.target[learn])
-    per_epoch = -(-(len(x) - WARMUP) // PIECE)
-    epochs = max(round(updates / per_epoch), 1)
-    history = fit(
-        net,
-        (x, target),
-        dev,
-        loss=loss,
-        optimizer=Adam(5e-3, clip_norm=1.0, schedule=Cosine(epochs * per_epoch, final=0.01)),
-        epochs=epochs,
-        batch_size=LANES,
-        truncation=PIECE,
-        warmup=WARMUP,
-        seed=rng,
-        progress=progress,
-    )
-    refit_readout(net, (x, target), dev, loss)
+    iterations, trial = (3, 1) if quick else (iterations, min(TRIAL, iterations))
+    start = Sequential(CELLS[cell](1, hidden_size), dtype=np.float32, seed=rng)
+    candidates = [
+        Candidate.of(start, recording, choice, level)
+        for choice in ((False, True) if residual is None else (residual,))
+        for level in LEVELS
+    ]
+    options = {"pre_emphasis": pre_emphasis, "goal": GOAL, "progress": progress}
+    for number, candidate in enumerate(candidates, 1):
+        candidate.fit(trial, title=f"trial {number} of {len(candidates)}", **options)
+        if candidate.error <= GOAL:
+            break
+    best = min(candidates, key=lambda candidate: candidate.error)
+    if best.error > GOAL and iterations > trial:
+        best.fit(iterations - trial, title="training", **options)
+    net = best.network()
+    held_out = parts(len(recording.input))[2]
     output, factor = run_file(net, recording.input[:, None], recording.rate)
     output, target = output[held_out, 0], recording.target[held_out]
     figures = {"esr_db": finite_esr_db(output, target), "real_time_factor": factor}
+    figures |= {"residual": best.residual, "level": best.level, "delay_samples": recording.delay}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
-    return FilterResult(net, history, figures, target, output, recording.rate)
+    return FilterResult(net, best.history, figures, target, output, recording.rate, best.describe())
+
+
+@dataclass
+class Candidate:
+    """One way to set the network to the material: with the input added or not, and at which level.
+
+    In training it goes from gain_in x to gain_out (target - input, or target); `network` takes these gains
+    into the weights.
+    """
+
+    body: Sequential
+    readout: Dense
+    residual: bool
+    level: float
+    gain_in: float
+    gain_out: float
+    learn: Lanes
+    decide: Lanes
+    history: History
+    error: float = np.inf
+
+    @classmethod
+    def of(cls, start: Layer, recording: Recording, residual: bool, level: float) -> "Candidate":
+        """Before training; `start` (recurrent layers) is copied, so that all candidates begin alike."""
+        learn, decide, _ = parts(len(recording.input))
+        gain_in = level / root_mean_square(recording.input[learn])
+        gain_out = 1 / root_mean_square(recording.target[learn])
+        x, wanted = gain_in * recording.input, recording.target - residual * recording.input
+        both = [
+            lanes(
+                x[part], gain_out * wanted[part], gain_out * recording.target[part], from_rest=part is learn
+            )
+            for part in (learn, decide)
+        ]
+        body = cast(Sequential, start.astype(np.float32))
+        readout = Dense(cast(Any, body.layers[-1]).hidden_size, 1, dtype=np.float32, seed=0)
+        return cls(body, readout, residual, level, gain_in, gain_out, *both, History())
+
+    def fit(self, iterations: int, **options: Any) -> None:
+        self.history = fit_projected(
+            self.body, self.readout, self.learn, self.decide, iterations=iterations, **options
+        )
+        self.error = min(self.history.validation_loss)
+
+    def network(self) -> Layer:
+        """The network from the recording's own samples to the recording's own samples."""
+        net = Sequential(
+            *(type(layer)(1, layer.hidden_size) for layer in self.body.layers),
+            Dense(self.readout.params["W"].shape[1], 1),
+            dtype=np.float32,
+        )
+        net.theta[...] = np.concatenate([self.body.theta, self.readout.theta])
+        net.layers[0].params["W_x"][...] *= self.gain_in
+        for value in net.layers[-1].params.values():
+            value[...] /= self.gain_out
+        return Residual(net) if self.residual else net
+
+    def describe(self) -> str:
+        added = (
+            "the input is added to the output" if self.residual else "the input is not added to the output"
+        )
+        return f"{added}; the network hears it at an RMS level of {self.level:g}"
+
+
+def root_mean_square(signal: np.ndarray) -> float:
+    """The RMS level of a signal (n,), full scale 1; at least -120 dBFS."""
+    return max(float(np.sqrt(np.mean(np.square(signal)))), wav.SILENCE)
 
 
 def parts(samples: int) -> tuple[slice, slice, slice]:
@@ -191,52 +302,35 @@ def parts(samples: int) -> tuple[slice, slice, slice]:
     return slice(0, decide), slice(decide, held_out), slice(held_out, samples)
 
 
-def lanes(signal: np.ndarray) -> np.ndarray:
-    """Cut a signal (n,) into lanes side by side, (T, B, 1): each lane a stretch of time in its own order.
+def lanes(x: np.ndarray, wanted: np.ndarray, target: np.ndarray, from_rest: bool) -> Lanes:
+    """Stretches of signals (n,) side by side, spread evenly; all of a short signal, at most LANES of a long.
 
-    At most LANES, fewer for a short signal so that a lane has some pieces in a row; the rest, less than one
-    sample a lane, is left out.
+    Args:
+        x, wanted: what the network hears and what it should say.
+        target: what the error is measured against.
+        from_rest: the signals begin where the box was at rest. Then the first stretch counts from its first
+            sample, and so does another one that begins with silence: a network whose start from the zero
+            state never counted begins every file with a thump.
     """
-    count = int(np.clip(len(signal) // (WARMUP + 4 * PIECE), 1, LANES))
-    length = len(signal) // count
-    return np.ascontiguousarray(signal[: count * length].reshape(count, length).T[:, :, None], np.float32)
-
-
-def esr_of_piece(whole: np.ndarray) -> Loss:
-    """The error-to-signal ratio with the level of the whole recording in place of the piece's own.
-
-    A piece that happens to be nearly silent would otherwise count as much as all the others together.
-    """
-    power = float(np.mean(np.square(whole)))
-
-    def loss(y: np.ndarray, target: np.ndarray) -> tuple[Any, np.ndarray]:
-        error = y - target
-        scale = 1 / (power * error.size)
-        return (error * error).sum() * scale, error * error.real.dtype.type(2 * scale)
-
-    return loss
-
-
-def refit_readout(
-    net: Layer, train: tuple[np.ndarray, np.ndarray], dev: tuple[np.ndarray, np.ndarray], loss: Loss
-) -> None:
-    """Set the linear read-out to its optimum on the training part, if the dev part agrees.
-
-    Of some ridges the one that does best on dev is taken, and none if the trained read-out does better.
-    """
-    inner = net.layers[0] if isinstance(net, Residual) else net
-    cell, readout = cast(tuple[Layer, Dense], inner.layers)
-    x, target = train
-    wanted = (target - x if isinstance(net, Residual) else target)[WARMUP:].reshape(-1, 1)
-    states = cell.predict(x)[WARMUP:]
-    states = states.reshape(-1, states.shape[2])
-    best, best_loss = readout.theta.copy(), evaluate_loss(net, dev, loss=loss, warmup=WARMUP)
-    for share in (1e-10, 1e-8, 1e-6, 1e-4):
-        refit(readout, states, wanted, share)
-        value = evaluate_loss(net, dev, loss=loss, warmup=WARMUP)
-        if value < best_loss:
-            best, best_loss = readout.theta.copy(), value
-    readout.theta[...] = best
+    length = min(LENGTH, len(x) // 2)
+    heard = length // 8
+    starts = np.linspace(0, len(x) - length, min(len(x) // length, LANES)).astype(int)
+    counted = np.ones((length, len(starts)), bool)
+    counted[:heard, int(from_rest) :] = False
+    laid_out = [
+        np.stack([signal[start : start + length] for start in starts], axis=1)
+        for signal in (x, wanted, target)
+    ]
+    if from_rest:
+        silence = np.zeros(heard)
+        late = [
+            np.concatenate([silence, signal[: length - heard]])[:, None] for signal in (x, wanted, target)
+        ]
+        laid_out = [np.concatenate(both, axis=1) for both in zip(laid_out, late, strict=True)]
+        counted = np.concatenate([counted, np.ones((length, 1), bool)], axis=1)
+    x, wanted, target = (signal[:, :, None].astype(np.float32) for signal in laid_out)
+    energy = float(np.square(target[counted], dtype=float).sum())
+    return Lanes(x, wanted, counted, max(energy, np.finfo(np.float32).tiny))
 
 
 def run_file(net: Layer, samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
@@ -295,12 +389,13 @@ def apply(
 def evaluate(
     model: str | PathLike[str], input_path: str | PathLike[str], target_path: str | PathLike[str]
 ) -> dict[str, Any]:
-    """The error-to-signal ratio of a model on a whole pair of recordings, in dB."""
+    """The error-to-signal ratio of a model on a whole pair of recordings, aligned as for training, in dB."""
     net, rate = load(model)
     recording = load_recording(input_path, target_path)
     check_rate(rate, recording.rate, input_path)
     output, factor = run_file(net, recording.input[:, None], recording.rate)
-    return {"esr_db": finite_esr_db(output[:, 0], recording.target), "real_time_factor": factor}
+    figures = {"esr_db": finite_esr_db(output[:, 0], recording.target), "real_time_factor": factor}
+    return figures | {"delay_samples": recording.delay, "remarks": list(recording.remarks)}
 
 
 def check_rate(trained: int | None, rate: int, path: str | PathLike[str]) -> None:
