@@ -127,9 +127,9 @@ print(f"a miss is off by {np.median(misses):.2f} in the middle, {misses.max():.2
 print(f"the signal's level is {eight_bit[held_out].std():.2f}")
 
 # %% [markdown]
-# Hardly better than silence. A class has no neighbours: to the softmax, 1.00 in place of 0.99 is as wrong as
-# -1.00. So when it misses, it misses by anything, and each miss is a click. Worse, it misses where the sound
-# is loud, for loud samples are rare letters:
+# The error has half the energy of the signal. A class has no neighbours: to the softmax, -1.00 in place of
+# 0.99 is no more wrong than 1.00. So when it misses, it misses by anything, and each miss is a click. Worse,
+# it misses where the sound is loud, for loud samples are rare letters:
 
 # %%
 for low, high in ((0, 0.05), (0.05, 0.15), (0.15, 1)):
@@ -159,7 +159,8 @@ for share in (0.1, 0.01, 0.001):
 # ## 3. The same network, asked for a number
 #
 # Now one number in, one number out, at a level of about 1; the same 64 units, the same pieces, as many
-# updates. Only the learning rate is a tenth: at 0.1 this one does not settle either (try it).
+# updates. At a learning rate of 0.1 this one does not settle at all (try it); it gets 0.01, and to be fair
+# the letters get 0.01 too, another time.
 
 # %%
 level = eight_bit[: held_out.start].std()
@@ -169,12 +170,19 @@ heard = (eight_bit[held_out, None, None] / level).astype(np.float32)
 copy_by_number = scalar.predict(heard)[:, 0, 0] * level
 scalar_db = esr_db(copy_by_number, eight_bit[held_out])
 exactly = np.mean(np.rint(copy_by_number * 127) == letters[held_out] - 128)
+gentle = nl.Sequential(nl.LSTM(256, 64), nl.Dense(64, 256), dtype=np.float32, seed=0)
+train(gentle, in_lanes(letters), nl.losses.softmax_cross_entropy, lr=0.01)
+said_gently = gentle.predict(letters[held_out, None])[:, 0].argmax(axis=1)
+gentle_db = esr_db((said_gently - 128) / 127, eight_bit[held_out])
+gentle_accuracy = np.mean(said_gently == letters[held_out])
+print(f"letters : {gentle_db:+.1f} dB, and {100 * gentle_accuracy:.1f} % of the samples exactly right")
 print(f"a number: {scalar_db:+.1f} dB, and {100 * exactly:.0f} % of the samples exactly right")
 
 # %% [markdown]
-# Fewer samples exactly right, and yet a far better copy: it is off by a little everywhere, for a number has
-# neighbours. Ask for what you want to hear. (The state is carried from piece to piece in both. That is not
-# what is wrong either: to copy, no past is needed at all.) But -20 dB is no good copy.
+# The letters are nearly all right now, and still click where a letter is rare. The number has fewer samples
+# exactly right and is by far the better copy: it is off by a little everywhere, for a number has neighbours.
+# Ask for what you want to hear. (The state is carried from piece to piece in both. That is not what is wrong
+# either: to copy, no past is needed at all.) But -22 dB is no good copy.
 
 # %%
 if not QUICK:
@@ -182,15 +190,16 @@ if not QUICK:
     assert classes_db > -6
     assert ninety_percent_db > 6
     assert scalar_db < classes_db - 10
-    assert exactly < accuracy
+    assert scalar_db < gentle_db - 6 and exactly < accuracy < gentle_accuracy
 
 # %% [markdown]
 # ## 4. What makes it work
 #
-# The hidden units of section 1 were tiny and nearly alike, and the read-out's weights huge. Gradient descent
-# finds such a valley only slowly. But the read-out is linear: for any hidden states the best one is known, by
-# least squares. So let the optimizer move the recurrent part alone, with the read-out always at its best.
-# That is variable projection (Golub & Pereyra 1973), and it is what `numpylstm filter train` does.
+# The signals inside the filter of section 1 were tiny and its read-out's weight huge. Gradient descent
+# comes to such a place only slowly. But the read-out is linear: for any hidden states the best one is
+# known, by least squares. So let the optimizer move the recurrent part alone, with the read-out always at
+# its best. That is variable projection (Golub & Pereyra 1973), and it is what `numpylstm filter train`
+# does.
 #
 # 8 units. The input is not added to the output: the network must learn even the copy. First Adam on all
 # weights at once, 200 times through the sound, 2,000 updates; then variable projection, which takes about as
@@ -284,7 +293,9 @@ axes[0, 0].plot(milliseconds, truth[shown], color=plots.TRUTH, linewidth=4, alph
 axes[0, 0].plot(milliseconds, copy_by_classes[shown], color=plots.ERROR, linewidth=1, label="letters")
 axes[0, 0].plot(milliseconds, copy_by_number[shown], color=plots.MODEL, linewidth=1.3, label="a number")
 axes[0, 0].set(xlabel="time in the held-out part (ms)", ylabel="full scale = 1")
-axes[0, 0].set(title=f"{100 * accuracy:.0f} % of all letters right, and yet {classes_db:+.1f} dB")
+axes[0, 0].set(
+    title=f"The loudest 20 ms. {100 * accuracy:.0f} % of all letters are right: {classes_db:+.1f} dB"
+)
 
 block = rate // 20
 
@@ -312,9 +323,13 @@ for (name, (_, history, _)), style in zip(adam.items(), ("-", "--"), strict=True
     history = results[name].history
     curve = 10 * np.log10(np.maximum(history.train_loss, 1e-12))
     axes[2, 0].plot(history.seconds, curve, style, color=plots.MODEL, label=f"{name}, projected")
-axes[2, 0].set(xlabel="time (s)", ylabel="training error (dB)", title="Learning curves")
-for ax in axes[:, 0]:
-    ax.legend(frameon=False, loc="upper right", ncols=2)
+axes[2, 0].set(
+    xlabel="time (s)",
+    ylabel="training error (dB)",
+    title="Learning curves; the projected ones begin after a trial of 20 iterations",
+)
+for ax, place in zip(axes[:, 0], ("upper right", "lower right", "upper right"), strict=True):
+    ax.legend(frameon=False, loc=place, ncols=2)
 Path("runs").mkdir(exist_ok=True)
 print("figure:", plots.save_figure(figure, "runs/11_copy_and_filter.png"))
 print(f"{time.perf_counter() - started:.0f} s")
@@ -322,8 +337,7 @@ print(f"{time.perf_counter() - started:.0f} s")
 # %% [markdown]
 # ## What to try
 #
-# - Three times the updates in section 2, or a learning rate of 0.01: 99.8 % right. How many dB is that, and
-#   why so few?
+# - Three times the updates in section 3: how right do the letters get, and how many dB is that?
 # - `from_iir(sos, hidden_size=16)`: a network that is the filter and has units to spare. What box would you
 #   train it towards?
 # - A filter of your own: `numpylstm filter train INPUT TARGET --out DIR` with two recordings.
