@@ -21,7 +21,7 @@ second-order sections. With c_1 = b_1 - b_0 a_1, c_2 = b_2 - b_0 a_2, m = -a_1 /
      1  + a_1 z^-1 + a_2 z^-2
 
 The poles are m ± sqrt(-w). Scaled as below A is nearly normal, the coupled form that holds poles near the
-unit circle best (Gold & Rader 1969, Digital Processing of Signals, ch. 4). Each section hears the one before
+unit circle best (Rader & Gold 1967, Proc. IEEE 55). Each section hears the one before
 it within the same sample, so all of them make one A, and the filter one step.
 
 **Levels.** State k is divided by S_k, the sum of the absolute values of its impulse response, and y by S_y:
