@@ -49,6 +49,7 @@ FILTERS = {
     "bessel": design("bessel", 6, 1000),
     "notch": resonance("iirnotch", 50, 30),
     "resonance": resonance("iirpeak", 50, 30),
+    "resonance at 20 Hz": resonance("iirpeak", 20, 30),
     "peak of 18 dB": peaking(30, 18, 30),
     "dip of 18 dB": peaking(5000, -18, 10),
     "double pole": np.array([[1, 0, 0, 1, -1.8, 0.81]]),
