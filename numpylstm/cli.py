@@ -216,8 +216,8 @@ def blocks_in_words(figures: Figures) -> list[str]:
     return [
         f"{figures['blocks']} blocks of {figures['block']} samples ({figures['block_ms']:.2f} ms) at "
         f"{figures['rate']} Hz: {figures['real_time_factor']:.1f} times real time",
-        f"99 of 100 blocks took at most {figures['p99_ms']:.2f} ms; {figures['late_blocks']} took longer than "
-        "they last",
+        f"99 of 100 blocks took at most {figures['p99_ms']:.2f} ms; {figures['late_blocks']} took longer "
+        "than they last",
     ]
 
 

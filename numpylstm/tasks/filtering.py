@@ -297,11 +297,7 @@ class Candidate:
 
     def network(self) -> Layer:
         """The network from the recording's own samples to the recording's own samples."""
-        copies = (
-            self.body.astype(np.float32),
-            self.readout.astype(np.float32),
-        )  # a layer is in one network only
-        net = Sequential(*copies[0].layers, copies[1])
+        net = Sequential(*(layer.copy() for layer in self.body.layers), self.readout.copy())
         net.layers[0].params["W_x"][...] *= self.gain_in
         for value in net.layers[-1].params.values():
             value[...] /= self.gain_out

@@ -28,7 +28,7 @@ class Meter:
     remarks: list[str] = field(default_factory=list)
 
     def figures(self) -> dict[str, Any]:
-        """The factor of real time, the 99th percentile of a block's time in ms, and the blocks that came late."""
+        """The factor of real time, the 99th percentile of the blocks' times in ms, and how many came late."""
         lasts = self.block / self.rate
         spent = np.asarray(self.seconds or [np.nan])
         return {
@@ -43,7 +43,7 @@ class Meter:
 
 
 def callback_for(net: Layer, meter: Meter) -> Callable[..., None]:
-    """The function a sound card calls for each block: reads `indata`, fills `outdata`, both (n, 1) float32."""
+    """What a sound card calls for each block: it reads `indata` and fills `outdata`, (n, 1) float32."""
     stream = net.stream()
     stream.process(np.zeros(meter.block, np.float32))  # the first block makes buffers: not in front of anyone
     stream.reset()
