@@ -164,18 +164,23 @@ def built_in_recording() -> Recording:
 
 
 def demo_recording() -> Recording:
-    """20 s of plucked melodies, and the same through a tube-like box: soft clipping with a memory.
+    """20 s of plucked melodies, and the same through `tube`."""
+    rate = 11_025
+    signal = plucked_melodies(rate=rate, seconds=20)
+    return Recording(signal, tube(signal, rate), rate)
+
+
+def tube(signal: np.ndarray, rate: int) -> np.ndarray:
+    """A signal (n,) through a box like a tube: soft clipping with a memory.
 
     The louder it has been in the last 20 ms, the lower the point on the curve that it works at; a coupling
     capacitor (high-pass at 20 Hz) keeps the constant part back.
     """
-    rate = 11_025
-    signal = plucked_melodies(rate=rate, seconds=20)
     drive = 4 * signal / np.max(np.abs(signal))
     pole = np.exp(-1 / (0.02 * rate))
     level = lfilter([1 - pole], [1, -pole], np.maximum(drive, 0))
     bent = np.tanh(drive - 0.4 * level + 0.2) - np.tanh(0.2)
-    return Recording(signal, 0.5 * lfilter(*butter(1, 20, "high", fs=rate), bent), rate)
+    return np.asarray(0.5 * lfilter(*butter(1, 20, "high", fs=rate), bent))
 
 
 def check_parts(recording: Recording, name: Any = "the target") -> None:
