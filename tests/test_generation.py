@@ -15,9 +15,11 @@ from numpylstm.audio.wav import AudioError
 from numpylstm.cli import main
 from numpylstm.datasets import plucked_melodies
 from numpylstm.tasks import corpus as corpora
-from numpylstm.tasks import generation
+from numpylstm.tasks import generation, play, play_samples, samples
 from numpylstm.tasks.corpus import load_corpus
-from numpylstm.tasks.generation import Batches, Model, Player, build_network, draw
+from numpylstm.tasks.play import check_temperature, draw
+from numpylstm.tasks.play_samples import Model, Player
+from numpylstm.tasks.samples import Batches, network_for
 
 RATE = corpora.RATE
 
@@ -40,7 +42,7 @@ def write(name: str, samples: np.ndarray, rate: int = 8000) -> str:
 
 def model_of(head: str = "softmax", classes: int = 16, seconds: float = 3.0) -> Model:
     """A small network with parameters large enough that what it makes varies."""
-    net = build_network(head, "gru", 1, 8, classes, False, 0)
+    net = network_for(head, classes, cell="gru", layers=1, hidden_size=8)
     net.theta[...] *= 2 if head == "mlp" else 3
     return Model(net, head, classes, RATE, 2.0, 0.9, melody(seconds, RATE))
 
@@ -155,7 +157,7 @@ def test_a_rate_out_of_reach_is_refused(rate):
 @pytest.mark.parametrize("layers", [1, 5])
 @pytest.mark.parametrize("concat", [False, True])
 def test_every_network_that_can_be_asked_for(head, outputs, cell, kind, layers, concat):
-    net = build_network(head, cell, layers, 6, 16, concat, 0)
+    net = network_for(head, 16, cell=cell, layers=layers, hidden_size=6, concat=concat)
     model = Model(net, head, 16, RATE, 1.0, 1.0, melody(3, RATE))
     assert net.dtype == np.float32
     assert net.predict(model.encode(np.zeros((5, 3)))).shape == (5, 3, outputs)
@@ -182,7 +184,7 @@ def test_every_network_that_can_be_asked_for(head, outputs, cell, kind, layers, 
 )
 def test_an_option_that_does_not_exist_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
-        generation.train(corpora.make_corpus([melody(8, RATE)], RATE), quick=True, **changed)
+        samples.train(corpora.make_corpus([melody(8, RATE)], RATE), quick=True, **changed)
 
 
 # --------------------------------------------------------------------------------- the batches
@@ -191,18 +193,19 @@ def test_an_option_that_does_not_exist_is_refused(changed, message):
 def numbered_batches(kind: str, noise: float = 0.0, samples: int = 30_000, **options) -> Batches:
     """Batches of a signal whose every sample tells its own place."""
     signal = np.arange(samples) / samples
-    model = Model(build_network("scalar", "gru", 1, 2, 2, False, 0), "scalar", 2, RATE, 1.0, 1.0, signal)
+    net = network_for("scalar", 2, cell="gru", layers=1, hidden_size=2)
+    model = Model(net, "scalar", 2, RATE, 1.0, 1.0, signal)
     return Batches(signal, model, kind, noise, **({"pieces": 4, "epochs": 10} | options))
 
 
-@pytest.mark.parametrize("kind", generation.BATCHES)
+@pytest.mark.parametrize("kind", samples.BATCHES)
 def test_the_target_is_the_very_next_sample(kind):
     batches = numbered_batches(kind)
     made = list(batches(np.random.default_rng(0)))
     assert len(batches) == 4
-    assert sum((len(x) - generation.WARMUP) // generation.PIECE for x, _ in made) == 4, "as many updates"
+    assert sum((len(x) - samples.WARMUP) // samples.PIECE for x, _ in made) == 4, "as many updates"
     for x, target in made:
-        assert x.shape == target.shape and x.shape[1:] == (generation.LANES, 1)
+        assert x.shape == target.shape and x.shape[1:] == (samples.LANES, 1)
         places, next_places = (np.rint(30_000 * part[:, :, 0]).astype(int) for part in (x, target))
         np.testing.assert_array_equal(next_places, (places + 1) % 30_000)
         np.testing.assert_array_equal((np.diff(places, axis=0)) % 30_000, 1)
@@ -245,7 +248,7 @@ def test_training_never_hears_what_is_held_out():
     results = []
     for factor in (1.0, -0.5):
         changed = corpora.Corpus(corpus.train, factor * corpus.held_out, RATE, 1)
-        results.append(generation.train(changed, quick=True, hidden_size=4, progress=False))
+        results.append(samples.train(changed, quick=True, hidden_size=4, progress=False))
     np.testing.assert_array_equal(results[0].model.net.theta, results[1].model.net.theta)
     assert results[0].history.validation_loss != results[1].history.validation_loss
 
@@ -254,7 +257,7 @@ def test_the_same_seed_trains_the_same_model_and_run():
     corpus = corpora.make_corpus([melody(8, RATE)], RATE)
 
     def train(seed):
-        return generation.train(corpus, quick=True, hidden_size=4, seed=seed, progress=False).continuation
+        return samples.train(corpus, quick=True, hidden_size=4, seed=seed, progress=False).continuation
 
     np.testing.assert_array_equal(train(1), train(1))
     assert not np.array_equal(train(1), train(2))
@@ -277,17 +280,17 @@ def test_the_temperature_is_the_one_at_which_most_runs_are_alive(monkeypatch):
 
         return alive
 
-    monkeypatch.setattr(generation, "Player", Run)
+    monkeypatch.setattr(samples, "Player", Run)
     for counts, wanted in (
         ({1.0: 3, 0.9: 5, 0.8: 4}, 0.9),
         ({1.0: 3, 0.9: 5, 0.8: 6}, 0.8),
         ({1.0: 7, 0.9: 5, 0.8: 6}, 1.0),
         ({1.0: 0, 0.9: 0, 0.8: 0}, 0.9),
     ):
-        monkeypatch.setattr(generation, "alive", judge(counts))
+        monkeypatch.setattr(samples, "alive", judge(counts))
         rng = np.random.default_rng(0)
-        choose = generation.choose_temperature
-        assert choose(model_of(), rng, generation.TEMPERATURES, progress=False) == wanted
+        choose = samples.choose_temperature
+        assert choose(model_of(), rng, samples.TEMPERATURES, progress=False) == wanted
 
 
 # ------------------------------------------------------------------------------ running free
@@ -312,7 +315,7 @@ def test_a_class_is_where_the_sum_of_probabilities_first_exceeds_the_chance():
     assert draw(np.array([[1.0, 5.0, 2.0]]), 0.0, np.array([0.99])) == 1, "temperature 0: the likeliest"
 
 
-@pytest.mark.parametrize("head", generation.HEADS)
+@pytest.mark.parametrize("head", play_samples.HEADS)
 def test_a_run_in_pieces_is_the_run_in_one_go(head):
     model = model_of(head)
     whole = Player(model, np.random.default_rng(3), count=2).play(400)
@@ -369,7 +372,7 @@ def refused(capsys, *argv: str) -> str:
     return err
 
 
-PARTS = {"level", "flux", "spectrum", "notes", "constant", "repetition"}
+PARTS = {"level", "flux", "spectrum", "notes", "variety", "constant", "repetition"}
 
 
 @pytest.fixture(scope="module")
@@ -430,7 +433,7 @@ def test_a_sample_goes_on_as_a_run_does_and_by_its_seed(capsys, trained):
         made[name] = sf.read(f"{name}.wav")[0]
     np.testing.assert_array_equal(made["a"][:10_000], made["b"])
     assert not np.array_equal(made["a"], made["c"])
-    played = Player(generation.load(trained), np.random.default_rng(1)).play(12_000)[:, 0]
+    played = Player(play_samples.load(trained), np.random.default_rng(1)).play(12_000)[:, 0]
     np.testing.assert_allclose(made["a"], played, atol=1e-6)
 
 
@@ -445,9 +448,13 @@ def test_a_long_sample_keeps_its_last_minute_alone(capsys, monkeypatch, trained)
             self.made += samples
             return np.full((samples, 1), (self.made - 1) // RATE / 1000)
 
+        def blocks(self):
+            while True:
+                yield self.play(RATE)[:, 0]
+
     seen = []
-    monkeypatch.setattr(generation, "Player", Counter)
-    monkeypatch.setattr(generation, "report_on", lambda signal, model: seen.append(signal) or Judged())
+    monkeypatch.setattr(play_samples, "Player", Counter)
+    monkeypatch.setattr(play, "alive", lambda signal, *_: seen.append(signal) or Judged())
     run(capsys, "generate", "sample", trained, "out.wav", "--seconds", "75")
     np.testing.assert_allclose(np.unique(seen[-1]), np.arange(15, 75) / 1000)
     assert sf.info("out.wav").frames == 75 * RATE
@@ -461,7 +468,7 @@ class Judged:
 
 
 def test_what_is_held_out_is_in_the_model_file(trained):
-    model = generation.load(trained)
+    model = play_samples.load(trained)
     corpus = corpora.built_in_corpus()
     np.testing.assert_allclose(model.held_out, corpus.held_out, atol=2.0**-16 + 1e-12)
     assert model.rate == RATE and model.head == "softmax" and model.classes == 64
@@ -499,7 +506,7 @@ def test_bad_input_ends_in_one_line(capsys, trained):
 def test_a_model_that_does_not_generate_is_refused(capsys, changed):
     model = model_of()
     checkpoint.save(model.net, "a.safetensors", model.arrays(), model.extra())
-    generation.load("a.safetensors")
+    play_samples.load("a.safetensors")
     checkpoint.save(model.net, "a.safetensors", model.arrays(), model.extra() | changed)
     assert "generate train" in refused(capsys, "generate", "sample", "a.safetensors", "out.wav")
 

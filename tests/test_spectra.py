@@ -14,7 +14,8 @@ from numpylstm import checkpoint, losses
 from numpylstm.audio.phase import advance, increments
 from numpylstm.audio.stft import hann_window, stft
 from numpylstm.gradcheck import gradcheck
-from numpylstm.tasks import run, spectra
+from numpylstm.tasks import play, play_spectra, run, spectra
+from numpylstm.tasks.corpus import Corpus, make_corpus
 
 RATE = 4000  # Hz
 
@@ -30,19 +31,22 @@ def melody(seconds: float = 30.0) -> np.ndarray:
     return 0.5 * np.resize(bar, round(seconds * RATE))
 
 
-@pytest.fixture(scope="module")
-def trained() -> spectra.SpectraResult:
-    return spectra.train(melody(), RATE, hidden_size=48, codewords=48, updates=250, progress=False)
+def corpus_of(samples: np.ndarray) -> Corpus:
+    return make_corpus([samples], RATE)
 
 
 @pytest.fixture(scope="module")
-def untrained() -> spectra.SpectraResult:
-    return spectra.train(melody(8.0), RATE, hidden_size=8, codewords=8, quick=True, progress=False)
+def trained() -> play.SoundResult:
+    return spectra.train(corpus_of(melody()), hidden_size=48, codewords=48, updates=250, progress=False)
 
 
-def save(result: spectra.SpectraResult, path) -> str:
-    arrays = spectra.arrays_beside(result)
-    checkpoint.save(result.net, path, arrays, spectra.beside_the_model(result))
+@pytest.fixture(scope="module")
+def untrained() -> play.SoundResult:
+    return spectra.train(corpus_of(melody(8.0)), hidden_size=8, codewords=8, quick=True, progress=False)
+
+
+def save(result: play.SoundResult, path) -> str:
+    checkpoint.save(result.model.net, path, result.model.arrays(), result.model.extra())
     return str(path)
 
 
@@ -61,7 +65,7 @@ def level_per_second(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_what_is_generated_is_alive(trained, seed):
     corpus = melody()
-    x = np.concatenate(list(spectra.cut(spectra.generate(trained.model, seed=seed), 20 * RATE)))
+    x = np.concatenate(list(play.cut(play_spectra.generate(trained.model, seed=seed), 20 * RATE)))
     assert x.shape == (20 * RATE,) and x.dtype == np.float32
     level = level_per_second(x) / level_per_second(corpus).mean()
     assert 0.7 < level.min() and level.max() < 1.4
@@ -84,7 +88,7 @@ def test_the_phases_of_steady_tones_are_learnt():
     # Two tones in turn, between two bins each: the increments are all there is to know of their phases.
     steady = np.resize(np.repeat([0.31, 0.47], 100 * 64), 1000 * 64)  # radians a sample
     x = np.sin(np.cumsum(steady))
-    result = spectra.train(x, RATE, hidden_size=16, codewords=2, updates=200, progress=False)
+    result = spectra.train(corpus_of(x), hidden_size=16, codewords=2, updates=200, progress=False)
     assert result.figures["dev_phase"] < 0.03
 
 
@@ -160,8 +164,8 @@ def test_blocks_join_into_the_sound_that_the_whole_has(n, hop):
     spectrum = stft(x, hann_window(n), hop)
     delta = increments(spectrum, n, hop)
     delta[0] -= advance(n, hop, n // 2 + 1)  # before the first frame there is silence, of phase 0
-    blocks = list(islice(spectra.sound(endless(abs(spectrum), delta), n, hop, iterations=0), 4))
-    assert {len(block) for block in blocks} == {spectra.BLOCK * hop}
+    blocks = list(islice(play_spectra.sound(endless(abs(spectrum), delta), n, hop, iterations=0), 4))
+    assert {len(block) for block in blocks} == {play_spectra.BLOCK * hop}
     heard = np.concatenate(blocks)
     ahead = n // hop - 1  # the first frames of the spectrum begin before its first sample
     assert len(x) < len(heard) - ahead * hop
@@ -174,7 +178,7 @@ def test_griffin_lim_in_blocks_mends_phases_across_the_seams():
 
     def heard_after(iterations):  # from phases as if every bin turned at its middle
         frames = endless(abs(spectrum), np.zeros(spectrum.shape))
-        return np.concatenate(list(islice(spectra.sound(frames, 256, 64, iterations), 3)))
+        return np.concatenate(list(islice(play_spectra.sound(frames, 256, 64, iterations), 3)))
 
     def error(y):
         wanted = abs(spectrum)[: len(y) // 64 - 6]
@@ -184,16 +188,16 @@ def test_griffin_lim_in_blocks_mends_phases_across_the_seams():
 
     heard = heard_after(16)
     assert error(heard) < 0.35 * error(heard_after(0))
-    seams = np.arange(64 * spectra.BLOCK, len(heard), 64 * spectra.BLOCK)
+    seams = np.arange(64 * play_spectra.BLOCK, len(heard), 64 * play_spectra.BLOCK)
     jumps = abs(np.diff(heard))
     assert jumps[seams - 1].max() < np.quantile(jumps, 0.99)
 
 
 def test_what_has_been_written_does_not_depend_on_what_comes_later(trained):
-    first = np.concatenate(list(islice(spectra.generate(trained.model, seed=3), 2)))
-    longer = np.concatenate(list(islice(spectra.generate(trained.model, seed=3), 5)))
+    first = np.concatenate(list(islice(play_spectra.generate(trained.model, seed=3), 2)))
+    longer = np.concatenate(list(islice(play_spectra.generate(trained.model, seed=3), 5)))
     np.testing.assert_array_equal(longer[: len(first)], first)
-    other = next(spectra.generate(trained.model, seed=4))
+    other = next(play_spectra.generate(trained.model, seed=4))
     assert not np.array_equal(other, first[: len(other)])
 
 
@@ -202,7 +206,7 @@ def test_the_memory_does_not_grow_with_the_length(untrained, tmp_path):
 
     def peak(seconds):
         tracemalloc.reset_peak()
-        spectra.sample(path, tmp_path / "a.wav", seconds=seconds, iterations=1)
+        play_spectra.sample(path, tmp_path / "a.wav", seconds=seconds, iterations=1)
         return tracemalloc.get_traced_memory()[1]
 
     tracemalloc.start()
@@ -218,7 +222,7 @@ def test_the_memory_does_not_grow_with_the_length(untrained, tmp_path):
 @pytest.mark.parametrize("seconds, samples", [(1 / RATE, 1), (0.5, 2000), (3.21, 12_840)])
 def test_a_sample_has_exactly_its_length_and_rate(untrained, tmp_path, seconds, samples):
     path = save(untrained, tmp_path / "model.safetensors")
-    figures = spectra.sample(path, tmp_path / "a.wav", seconds=seconds)
+    figures = play_spectra.sample(path, tmp_path / "a.wav", seconds=seconds)
     info = sf.info(tmp_path / "a.wav")
     assert (info.frames, info.samplerate, info.channels) == (samples, RATE, 1)
     assert figures.pop("clipped") <= 0.02 * samples
@@ -227,10 +231,10 @@ def test_a_sample_has_exactly_its_length_and_rate(untrained, tmp_path, seconds, 
 
 def test_the_run_folder_holds_all_that_a_sample_needs(untrained, tmp_path):
     with run.open_run(tmp_path / "run") as folder:
-        extra, arrays = spectra.beside_the_model(untrained), spectra.arrays_beside(untrained)
-        run.write_run(folder, untrained.net, untrained.history, {}, untrained.figures, extra, arrays)
-    loaded = spectra.load(tmp_path / "run")
-    ours, theirs = (next(spectra.generate(model, seed=1)) for model in (loaded, untrained.model))
+        model = untrained.model
+        run.write_run(folder, model.net, untrained.history, {}, {}, model.extra(), model.arrays())
+    loaded = play_spectra.load(tmp_path / "run")
+    ours, theirs = (next(play_spectra.generate(model, seed=1)) for model in (loaded, untrained.model))
     np.testing.assert_array_equal(ours, theirs)
 
 
@@ -256,7 +260,7 @@ def test_a_corpus_that_cannot_be_used_is_refused(tmp_path):
     with refused("expected at least 6400 samples, 100 frames, got 4000"):
         spectra.train(melody(1.0), RATE, progress=False)
     with refused("expected at least 2 codewords, got 1"):
-        spectra.train(melody(6.0), RATE, codewords=1, progress=False)
+        spectra.train(corpus_of(melody(6.0)), codewords=1, progress=False)
     with refused("got the same throughout"):
         spectra.train(np.zeros(8000), RATE, progress=False)
 
@@ -273,7 +277,7 @@ def test_a_corpus_that_cannot_be_used_is_refused(tmp_path):
 def test_what_cannot_be_sampled_leaves_nothing(untrained, tmp_path, options, sentence):
     path = save(untrained, tmp_path / "model.safetensors")
     with refused(sentence):
-        spectra.sample(path, tmp_path / "a.wav", **options)
+        play_spectra.sample(path, tmp_path / "a.wav", **options)
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
 
 
@@ -281,8 +285,8 @@ def test_what_cannot_be_sampled_leaves_nothing(untrained, tmp_path, options, sen
     "damage", [{"kind": "text"}, {"rate": 0}, {"n": 128}, {"start": []}, {"start": [99]}, None]
 )
 def test_another_model_is_refused(untrained, tmp_path, damage):
-    extra = spectra.beside_the_model(untrained)
-    arrays = spectra.arrays_beside(untrained)
-    checkpoint.save(untrained.net, tmp_path / "m.safetensors", arrays, damage and extra | damage)
+    model = untrained.model
+    extra = damage and model.extra() | damage
+    checkpoint.save(model.net, tmp_path / "m.safetensors", model.arrays(), extra)
     with refused("expected a network for spectra, got another in"):
-        spectra.sample(tmp_path / "m.safetensors", tmp_path / "a.wav")
+        play_spectra.sample(tmp_path / "m.safetensors", tmp_path / "a.wav")

@@ -115,13 +115,11 @@ def alive(sample: ArrayLike, reference: ArrayLike, rate: int) -> AliveReport:
     as long as the sample.
 
     Raises:
-        ValueError: another shape, samples that are not finite, less than 0.5 s of either, a silent
+        ValueError: another shape, samples that are not finite, less than 2 s of either, a silent
             reference, or a rate below 2,000 Hz.
     """
-    x, r = _checked("sample", sample, rate), _checked("reference", reference, rate)
+    x, r = _checked("sample", sample, rate), check_reference(reference, rate)
     quiet = QUIET * _rms(r)
-    if not quiet:
-        raise ValueError("expected a reference with sound in it, got silence")
     stretches = list(_stretches(r, len(x)))
     wanted_notes = math.ceil(np.median([count_notes(s, rate, quiet) for s in stretches]) / 2)
     still = max(longest_constant(s, rate, quiet) for s in stretches)
@@ -139,6 +137,14 @@ def alive(sample: ArrayLike, reference: ArrayLike, rate: int) -> AliveReport:
             Part("repetition", repetition(x, rate), None, max(REPETITION_LIMIT, repeated)),
         )
     )
+
+
+def check_reference(reference: ArrayLike, rate: int) -> Array:
+    """The reference in float64; raises as `alive` if nothing can be judged by it."""
+    r = _checked("reference", reference, rate)
+    if not _rms(r):
+        raise ValueError("expected a reference with sound in it, got silence")
+    return r
 
 
 def level_ratio(x: Array, reference: Array, rate: int) -> float:
@@ -176,7 +182,7 @@ def spectral_distance(x: Array, reference: Array, rate: int) -> float:
 
 
 def variety(x: Array, rate: int, quiet: float) -> float:
-    """How far the spectra of frames lie from their mean on average, 0 to 1; frames below `quiet` are left out.
+    """How far the spectra of frames lie from their mean, 0 to 1; frames below `quiet` are left out.
 
     Each frame is divided by its sum, so that its level does not matter, and the distance is half the sum of
     differences (total variation). One sound for ever has 0, frames with nothing in common have 1. A frame of
