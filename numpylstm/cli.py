@@ -434,7 +434,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--head",
         choices=("softmax", "scalar", "mlp"),
-        help="samples: softmax, how likely each class is (default); scalar, mlp, the mean of the next sample, "
+        help="samples: softmax, how likely each class is (default); scalar, mlp, the mean of the next, "
         "for comparison",
     )
     train.add_argument("--classes", type=int, metavar="N", help="samples: of the mu-law (default: 64)")

@@ -1,4 +1,4 @@
-"""Generation of samples: the corpus, the batches, the free run, and the command."""
+"""Generation: the corpus of sound, samples, their batches and free run, and the command of all kinds."""
 
 import json
 import math
@@ -10,14 +10,15 @@ import soundfile as sf
 
 import numpylstm as nl
 from numpylstm import checkpoint
-from numpylstm.audio import mulaw
+from numpylstm.audio import midi, mulaw
+from numpylstm.audio.midi import Note, Song
 from numpylstm.audio.wav import AudioError
 from numpylstm.cli import main
 from numpylstm.datasets import plucked_melodies
 from numpylstm.tasks import corpus as corpora
 from numpylstm.tasks import generation, play, play_samples, samples
 from numpylstm.tasks.corpus import load_corpus
-from numpylstm.tasks.play import check_temperature, draw
+from numpylstm.tasks.play import draw
 from numpylstm.tasks.play_samples import Model, Player
 from numpylstm.tasks.samples import Batches, network_for
 
@@ -296,25 +297,6 @@ def test_the_temperature_is_the_one_at_which_most_runs_are_alive(monkeypatch):
 # ------------------------------------------------------------------------------ running free
 
 
-def test_a_class_is_drawn_as_often_as_the_softmax_says():
-    logits = np.log(np.array([[0.5, 0.2, 0.0001, 0.2999]], np.float32)).repeat(20_000, axis=0)
-    chance = np.random.default_rng(0).random(20_000)
-    for temperature in (1.0, 0.5, 3.0):
-        p = np.exp(logits[0] / temperature)
-        counts = np.bincount(draw(logits, temperature, chance), minlength=4) / 20_000
-        np.testing.assert_allclose(counts, p / p.sum(), atol=0.01)
-
-
-def test_a_class_is_where_the_sum_of_probabilities_first_exceeds_the_chance():
-    logits = np.log([[0.25, 0.25, 0.5]] * 5)
-    chances = np.array([0.0, 0.249, 0.251, 0.51, np.nextafter(1, 0)])
-    assert draw(logits, 1.0, chances).tolist() == [0, 0, 1, 2, 2]
-    assert draw(logits + 1e4, 1.0, chances).tolist() == [0, 0, 1, 2, 2], "no overflow"
-    never = np.array([[-1e9, 0.0, -1e9]])
-    assert draw(never, 1.0, np.array([0.0])) == draw(never, 1.0, np.nextafter([1.0], 0)) == 1
-    assert draw(np.array([[1.0, 5.0, 2.0]]), 0.0, np.array([0.99])) == 1, "temperature 0: the likeliest"
-
-
 @pytest.mark.parametrize("head", play_samples.HEADS)
 def test_a_run_in_pieces_is_the_run_in_one_go(head):
     model = model_of(head)
@@ -343,12 +325,6 @@ def test_a_run_of_means_hears_its_own_means():
     for _ in range(20):
         heard = np.concatenate([heard, np.clip(model.net.forward(heard)[0][-1:], -1, 1)])
     np.testing.assert_allclose(made, heard[-20:, 0, 0] / model.gain, atol=1e-5)
-
-
-@pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf])
-def test_a_temperature_that_cannot_be_is_refused(temperature):
-    with pytest.raises(ValueError, match="temperature of at least 0"):
-        Player(model_of(), np.random.default_rng(0), temperature)
 
 
 # --------------------------------------------------------------------------------- the command
@@ -474,12 +450,142 @@ def test_what_is_held_out_is_in_the_model_file(trained):
     assert model.rate == RATE and model.head == "softmax" and model.classes == 64
 
 
+# ----------------------------------------------------------------------------------- the kinds
+
+
+def texts() -> str:
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("the quick brown fox. " * 20)
+    return "texts"
+
+
+def songs() -> str:
+    notes = [Note(6, pitch, 6) for _ in range(30) for pitch in (60, 64, 67, 72)]
+    midi.write("a.mid", Song(notes, 120.0))
+    return "a.mid"
+
+
+@pytest.fixture
+def sound() -> str:
+    return write("folder/a.flac", melody(12, 44100, 2), 44100)
+
+
+def test_generate_of_spectra_trains_and_samples_and_is_judged(capsys, sound):
+    options = ("--kind", "spectra", "--quick", "--hidden-size", "6", "--codewords", "9", "--rate", "8000")
+    figures = run(capsys, "generate", "train", "folder", "--out", "run", *options)
+    wanted = {"alive", "dev_cross_entropy", "dev_phase", "codebook_error", "frames", "seconds", "seed"}
+    assert wanted | PARTS <= figures.keys() and figures["kind"] == "spectra"
+    assert figures["alive"] == all(figures[part]["passed"] for part in PARTS)
+    described = json.loads(Path("run/config.json").read_text())
+    wanted = {"kind": "spectra", "rate": 8000, "codewords": 9, "hidden_size": 6, "cell": "lstm", "layers": 1}
+    assert wanted.items() <= described["config"].items() and "head" not in described["config"]
+    names = {"config.json", "metrics.jsonl", "model.safetensors", "generate.png"}
+    assert {path.name for path in Path("run").iterdir()} == names
+    made = run(capsys, "generate", "sample", "run", "out.wav", "--seconds", "2.5", "--temperature", "0.5")
+    info = sf.info("out.wav")
+    assert (info.frames, info.samplerate) == (20_000, 8000) == (made["samples"], made["rate"])
+    assert {"alive", "seconds", "seed"} | PARTS <= made.keys() and made["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("kind, corpus, output", [("text", texts, "out.txt"), ("notes", songs, "out.mid")])
+def test_generate_of_notes_and_text_trains_and_samples(capsys, kind, corpus, output):
+    corpus = corpus()
+    options = ("--quick", "--hidden-size", "6", "--out", "run")
+    figures = run(capsys, "generate", "train", corpus, *options)
+    wanted = {
+        "dev_cross_entropy",
+        "dev_perplexity",
+        "dev_accuracy",
+        "tokens",
+        "vocabulary",
+        "seconds",
+        "seed",
+    }
+    assert wanted <= figures.keys() and figures["kind"] == kind and "alive" not in figures
+    assert Path("run/generate.png").read_bytes().startswith(b"\x89PNG")
+    config = json.loads(Path("run/config.json").read_text())["config"]
+    assert config["kind"] == kind and config["updates"] == 1500 and "rate" not in config
+    made = run(capsys, "generate", "sample", "run", output, "--seconds", "3", "--temperature", "1.5")
+    assert made["kind"] == kind and made["tokens"] > 0 and made["temperature"] == 1.5
+    if kind == "text":
+        assert len(Path(output).read_text()) == 45 == made["tokens"]
+    else:
+        assert len(midi.read(output).notes) == made["tokens"]
+        assert "out.wav" in refused(capsys, "generate", "sample", "run", "out.wav")
+    for argv in (("train", corpus, *options), ("sample", "run", output)):
+        assert main(["generate", *argv]) == 0
+    spoken = capsys.readouterr()
+    assert "nats a token" in spoken.out and f"learning {kind}, as the files" in spoken.err
+    assert ("characters" if kind == "text" else "notes") in spoken.out.splitlines()[-1]
+
+
+def test_the_kind_goes_by_the_files(sound):
+    text, song = texts(), songs()
+    for paths, kind in (
+        ([], "samples"),
+        ([sound], "samples"),
+        (["folder"], "samples"),
+        ([text], "text"),
+        ([song], "notes"),
+        ([song, song], "notes"),
+        ([song, sound], "samples"),
+        ([text, "folder"], "samples"),
+        (["nowhere.MIDI"], "notes"),
+        (["nowhere"], "samples"),
+    ):
+        assert generation.choose_kind(paths) == kind, paths
+    Path("folder/.hidden.txt").write_text("no text")
+    Path("empty").mkdir()
+    assert generation.choose_kind(["folder"]) == generation.choose_kind(["empty"]) == "samples"
+
+
+@pytest.mark.parametrize(
+    "kind, options, word",
+    [
+        ("spectra", ["--head", "mlp"], "--head"),
+        ("spectra", ["--noise", "0"], "--noise"),
+        ("samples", ["--codewords", "9"], "--codewords"),
+        ("text", ["--rate", "8000"], "--rate"),
+        ("notes", ["--batches", "random"], "--batches"),
+        ("notes", ["--classes", "9"], "--classes"),
+        ("text", ["--no-concat", "--codewords", "3"], "--codewords"),
+    ],
+)
+def test_an_option_that_a_kind_does_not_have_is_refused(capsys, kind, options, word):
+    said = refused(capsys, "generate", "train", "--kind", kind, *options)
+    assert said.rstrip().endswith(f"got {word}") and f"--kind {kind} (--" in said and "--hidden-size" in said
+
+
+def test_every_option_of_a_kind_is_one_of_the_command_and_the_defaults_are_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for kind in generation.KINDS:
+        assert kind in told
+        for name, value in generation.options_of(kind).items():
+            assert f"--{name.replace('_', '-')}" in told
+            if not isinstance(value, bool | str):
+                assert f"(default: {value:g}" in told or f" {value:g} for " in told, (kind, name, value)
+
+
+def test_notes_and_text_need_files(capsys):
+    for kind in ("notes", "text"):
+        assert f"expected files to learn {kind} from, got none" in refused(
+            capsys, "generate", "train", "--kind", kind
+        )
+    Path("empty").mkdir()
+    assert "folder with texts" in refused(capsys, "generate", "train", "--kind", "text", "empty")
+
+
 def test_bad_input_ends_in_one_line(capsys, trained):
     for argv, word in (
         (["train", write("short.wav", melody(0.1)), "--out", "run"], "6 s"),
         (["train", write("silent.wav", np.zeros(90_000)), "--out", "run"], "silent.wav"),
         (["train", "--layers", "9", "--quick", "--out", "run"], "1 to 5 layers"),
         (["train", "--rate", "100", "--quick", "--out", "run"], "Hz"),
+        (["train", "--updates", "0", "--quick", "--out", "run"], "updates of at least 1"),
+        (["train", "--kind", "spectra", "--codewords", "1", "--out", "run"], "codewords of at least 2"),
+        (["train", "--kind", "spectra", "--layers", "6", "--out", "run"], "1 to 5 layers"),
         (["sample", trained, "out.wav", "--seconds", "0"], "at least one sample"),
         (["sample", trained, "out.wav", "--seconds", "nan"], "at least one sample"),
         (["sample", trained, "out.wav", "--temperature", "-1"], "temperature"),

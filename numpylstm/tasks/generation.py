@@ -45,7 +45,7 @@ Paths = Sequence[str | PathLike[str]]
 
 
 def choose_kind(paths: Paths) -> str:
-    """The kind that suits a corpus: "notes" if all files are MIDI, "text" if all are texts, else "samples"."""
+    """The kind that suits a corpus: "notes" if all is MIDI, "text" if all are texts, otherwise "samples"."""
     suffixes = set()
     for path in map(Path, paths):
         suffixes |= {file.suffix.lower() for file in (corpus.files_below(path) if path.is_dir() else [path])}
