@@ -246,6 +246,11 @@ def test_spectra_are_compared_in_db():
     assert measures.spectral_distance(10 ** (6 / 20) * white, white, RATE) == pytest.approx(6, abs=1e-6)
 
 
+def test_a_reference_that_never_changes_judges_what_does():
+    period = np.resize(noise()[: round(measures.HOP * RATE)], N)
+    assert "flux" in alive(MELODIES, period, RATE).failed
+
+
 def test_repetition_is_the_likeness_at_another_time():
     assert measures.repetition(note(), RATE) == pytest.approx(1, abs=1e-3)
     assert abs(measures.repetition(noise(), RATE)) < 0.2
@@ -260,6 +265,7 @@ def test_repetition_is_the_likeness_at_another_time():
     "sample, reference, rate, message",
     [
         (np.zeros(N), np.zeros(N), RATE, "sound in it, got silence"),
+        (MELODIES, np.full(N, 0.3), RATE, "sound in it, got a constant"),
         (np.zeros(100), REFERENCE, RATE, "a sample of at least 2.0 s, got 0.025 s"),
         (MELODIES, REFERENCE[:100], RATE, "a reference of at least"),
         (np.full(N, np.nan), REFERENCE, RATE, "finite"),

@@ -123,12 +123,13 @@ def test_the_end_of_every_file_is_held_out():
         (lambda: write("a.wav", melody(0.2)), ("at least 6 s", "0.2 s")),
         (lambda: write("silent.wav", np.zeros(80_000)), ("silent.wav", "silent")),
         (lambda: write("end.wav", np.append(melody(8), np.zeros(64_000))), ("silent in the part held out",)),
+        (lambda: write("constant.wav", np.full(80_000, 0.3)), ("constant.wav", "all the same")),
         (lambda: write("start.wav", np.append(np.zeros(400_000), melody(8))), ("in the part trained on",)),
         (lambda: Path("bad.wav").write_text("no sound" * 50) and "bad.wav", ("bad.wav", "read")),
         (lambda: "nowhere.wav", ("nowhere.wav", "exist")),
         (lambda: Path("empty").mkdir() or "empty", ("folder with audio", "empty")),
     ],
-    ids=["short", "silent", "silent end", "silent start", "corrupt", "missing", "empty folder"],
+    ids=["short", "silent", "silent end", "constant", "silent start", "corrupt", "missing", "empty folder"],
 )
 def test_a_corpus_that_cannot_be_used_is_refused_in_one_sentence(make, words):
     with pytest.raises(ValueError) as error:

@@ -41,6 +41,7 @@ QUIET = 1e-2  # of the corpus's level: below it there is no note, and what moves
 
 LEVEL_LIMITS, FLUX_LIMITS, SPECTRUM_LIMIT, REPETITION_LIMIT = (0.7, 1.4), (0.5, 1.5), 15.0, 0.95
 CONSTANT_LIMIT = 0.1  # seconds
+STEADY = 1e-6  # flux below which a reference is one sound for ever
 NOISE_VARIETY = 0.21  # of noise, whatever its spectrum: its magnitudes are Rayleigh distributed
 VARIETY_SHARE = 0.25  # of the way from there to the corpus's variety that has to be gone
 SHORTEST = 2.0  # seconds
@@ -129,7 +130,11 @@ def alive(sample: ArrayLike, reference: ArrayLike, rate: int) -> AliveReport:
     return AliveReport(
         (
             Part("level", level_ratio(x, r, rate), *LEVEL_LIMITS),
-            Part("flux", flux(x[-(len(x) // 3) :], rate, quiet) / flux(r, rate, quiet), *FLUX_LIMITS),
+            Part(
+                "flux",
+                flux(x[-(len(x) // 3) :], rate, quiet) / max(flux(r, rate, quiet), STEADY),
+                *FLUX_LIMITS,
+            ),
             Part("spectrum", spectral_distance(x, r, rate), None, SPECTRUM_LIMIT, "dB"),
             Part("notes", count_notes(x, rate, quiet), wanted_notes, None),
             Part("variety", variety(x, rate, quiet), least_variety if varied > NOISE_VARIETY else 0, None),
@@ -142,8 +147,8 @@ def alive(sample: ArrayLike, reference: ArrayLike, rate: int) -> AliveReport:
 def check_reference(reference: ArrayLike, rate: int) -> Array:
     """The reference in float64; raises as `alive` if nothing can be judged by it."""
     r = _checked("reference", reference, rate)
-    if not _rms(r):
-        raise ValueError("expected a reference with sound in it, got silence")
+    if not np.ptp(r):
+        raise ValueError(f"expected a reference with sound in it, got {'a constant' if r[0] else 'silence'}")
     return r
 
 
