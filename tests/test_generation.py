@@ -416,18 +416,12 @@ def test_a_sample_goes_on_as_a_run_does_and_by_its_seed(capsys, trained):
 
 def test_a_long_sample_keeps_its_last_minute_alone(capsys, monkeypatch, trained):
     class Counter:
-        temperature = 1.0
-
         def __init__(self, *args):
             self.made = 0
 
         def play(self, samples):
             self.made += samples
             return np.full((samples, 1), (self.made - 1) // RATE / 1000)
-
-        def blocks(self):
-            while True:
-                yield self.play(RATE)[:, 0]
 
     seen = []
     monkeypatch.setattr(play_samples, "Player", Counter)

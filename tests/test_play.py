@@ -56,9 +56,22 @@ def test_a_temperature_that_cannot_be_is_refused(temperature):
 
 
 def blocks(size: int):
-    """The melodies in blocks, and what was asked for so far."""
+    """The melodies in blocks."""
     for start in range(0, len(MELODIES), size):
         yield MELODIES[start : start + size]
+
+
+class Melodies:
+    """A model that has learnt the melodies by heart."""
+
+    rate, temperature, held_out = RATE, 0.7, REFERENCE
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def blocks(self, temperature, seed):
+        self.asked = temperature, seed
+        return blocks(self.size)
 
 
 @pytest.mark.parametrize("size", [1, 1000, 7001])
@@ -75,7 +88,7 @@ def test_the_first_samples_are_cut_from_blocks(size, samples):
 )
 def test_what_is_written_is_judged_and_what_is_too_short_goes_on_unwritten(tmp_path, size, seconds, judged):
     path = tmp_path / "a.wav"
-    figures, report = play.write_sound(path, blocks(size), seconds, RATE, REFERENCE, progress=False)
+    figures, report = play.sample(Melodies(size), path, seconds=seconds, progress=False)
     samples = round(seconds * RATE)
     np.testing.assert_allclose(sf.read(path)[0], MELODIES[:samples], atol=1e-6)
     expected = alive(MELODIES[: round(judged * RATE)], REFERENCE, RATE)
@@ -87,7 +100,7 @@ def test_what_is_written_is_judged_and_what_is_too_short_goes_on_unwritten(tmp_p
 @pytest.mark.parametrize("size", [4000, 999, 50_000])
 def test_of_a_long_sound_the_end_alone_is_judged_and_kept(tmp_path, monkeypatch, size):
     monkeypatch.setattr(play, "LONGEST_JUDGED", 3)
-    _, report = play.write_sound(tmp_path / "a.wav", blocks(size), 15.1, RATE, REFERENCE, progress=False)
+    _, report = play.sample(Melodies(size), tmp_path / "a.wav", seconds=15.1, progress=False)
     end = round(15.1 * RATE)
     assert str(report) == str(alive(MELODIES[end - 3 * RATE : end], REFERENCE, RATE))
 
@@ -95,8 +108,18 @@ def test_of_a_long_sound_the_end_alone_is_judged_and_kept(tmp_path, monkeypatch,
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 0.5 / RATE])
 def test_less_than_one_sample_is_refused(tmp_path, seconds):
     with pytest.raises(ValueError, match="expected at least one sample, got"):
-        play.write_sound(tmp_path / "a.wav", blocks(100), seconds, RATE, REFERENCE)
+        play.sample(Melodies(100), tmp_path / "a.wav", seconds=seconds)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given, used", [(None, 0.7), (0.0, 0.0), (1.5, 1.5)])
+def test_the_temperature_is_that_of_the_model_unless_one_is_given(tmp_path, given, used):
+    model = Melodies(4000)
+    figures, _ = play.sample(model, tmp_path / "a.wav", seconds=0.1, temperature=given, seed=3)
+    assert model.asked == (used, 3) and figures["temperature"] == used
+    with pytest.raises(ValueError, match="temperature of at least 0"):
+        play.sample(model, tmp_path / "b.wav", seconds=0.1, temperature=-1.0)
+    assert not (tmp_path / "b.wav").exists()
 
 
 def test_a_run_is_judged_with_its_figures():

@@ -39,7 +39,8 @@ def load_corpus(paths: Sequence[str | PathLike[str]], rate: int = RATE) -> Corpu
 
     Raises:
         AudioError: a file that cannot be read, or is silent.
-        ValueError: a folder without audio, a constant, less than 6 s in all, silence where sound is to be held out.
+        ValueError: a folder without audio, a constant, less than 6 s in all, silence where sound is to be
+            held out.
     """
     if not 2000 <= rate <= 48_000:
         raise ValueError(f"expected a working rate from 2000 to 48000 Hz, got {rate}")

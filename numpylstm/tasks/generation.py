@@ -19,8 +19,8 @@ from typing import Any
 
 from .. import checkpoint
 from ..audio.alive import AliveReport
-from . import corpus, play_samples, play_spectra, play_tokens, samples, spectra, tokens
-from .play import SoundResult
+from . import corpus, play, play_samples, play_spectra, play_tokens, samples, spectra, tokens
+from .play import SoundModel, SoundResult
 from .run import find_model
 from .tokens import TokensResult
 
@@ -36,6 +36,7 @@ CHECK: dict[str, Callable[..., None]] = {
     "notes": tokens.check_options,
     "text": tokens.check_options,
 }
+LOAD: dict[str, Callable[..., SoundModel]] = {"samples": play_samples.load, "spectra": play_spectra.load}
 KINDS = tuple(TRAIN)
 
 RATES = {"samples": corpus.RATE, "spectra": spectra.RATE}
@@ -129,8 +130,7 @@ def sample(
     options: dict[str, Any] = {"seconds": seconds, "temperature": temperature, "seed": seed}
     if kind in ("notes", "text"):
         return play_tokens.sample(path, output, **options), None
-    if kind == "spectra":
-        return play_spectra.sample(path, output, **options)
-    if kind == "samples":
-        return play_samples.sample(path, output, **options)
+    if kind in LOAD:
+        figures, report = play.sample(LOAD[kind](path), output, **options)
+        return {"kind": kind} | figures, report
     raise ValueError(f"expected a model that `generate train` made, got another in {fspath(path)}")

@@ -26,10 +26,23 @@ JUDGED, LONGEST_JUDGED = 10.0, 60
 run is too long for memory."""
 
 
-class Model(Protocol):
-    """A network and what stands beside it in its file: values for JSON, and arrays."""
+class SoundModel(Protocol):
+    """What a model of sound has, whatever its classes are.
+
+    Attributes:
+        rate: Hz.
+        temperature: to run at unless another is asked for.
+        held_out: (m,) samples of the corpus, whose first are the seed that a run continues.
+    """
 
     net: Layer
+    rate: int
+    temperature: float
+    held_out: np.ndarray
+
+    def blocks(self, temperature: float, seed: int | np.random.Generator) -> Iterator[np.ndarray]: ...
+
+    def seed(self) -> np.ndarray: ...
 
     def extra(self) -> dict[str, Any]: ...
 
@@ -46,7 +59,7 @@ class SoundResult:
         rate: Hz.
     """
 
-    model: Any
+    model: SoundModel
     history: History
     figures: dict[str, Any]
     report: AliveReport
@@ -97,26 +110,33 @@ def run_and_judge(
     return sound, report, report.as_dict() | {"real_time_factor": factor}
 
 
-def write_sound(
+def sample(
+    model: SoundModel,
     path: str | PathLike[str],
-    blocks: Iterator[np.ndarray],
+    *,
     seconds: float,
-    rate: int,
-    held_out: np.ndarray,
+    temperature: float | None = None,
+    seed: int | np.random.Generator = 0,
     progress: bool = True,
 ) -> tuple[dict[str, Any], AliveReport]:
-    """Write so many seconds of sound that comes in blocks (n,) without end, and judge its last minute.
+    """Write so many seconds of sound that continue the model's seed, at its rate, and judge the last minute.
 
     A run too short to be judged goes on unwritten until it can be.
 
+    Args:
+        temperature: see `draw`; that of the model if None.
+
     Returns:
-        Figures `alive` with its parts, samples, rate, clipped, how many samples were beyond full scale, and
-        real_time_factor, the seconds of sound generated in a second; and the report.
+        Figures `alive` with its parts, samples, rate, clipped, how many samples were beyond full scale,
+        temperature, and real_time_factor, the seconds of sound generated in a second; and the report.
 
     Raises:
         AudioError: a file that cannot be written.
-        ValueError: less than one sample.
+        ValueError: less than one sample, a temperature below 0.
     """
+    temperature = model.temperature if temperature is None else temperature
+    check_temperature(temperature)
+    rate, blocks = model.rate, model.blocks(temperature, seed)
     if not (math.isfinite(seconds) and seconds * rate >= 1):
         raise ValueError(f"expected at least one sample, got {seconds} s at {rate} Hz")
     samples = round(seconds * rate)
@@ -145,8 +165,14 @@ def write_sound(
     factor = made / rate / max(time.perf_counter() - started, 1e-9)
     while made < judged:
         hear()
-    report = alive(np.concatenate(last)[-LONGEST_JUDGED * rate :].astype(float), held_out, rate)
-    figures = {"samples": samples, "rate": rate, "clipped": clipped, "real_time_factor": factor}
+    report = alive(np.concatenate(last)[-LONGEST_JUDGED * rate :].astype(float), model.held_out, rate)
+    figures = {
+        "temperature": temperature,
+        "samples": samples,
+        "rate": rate,
+        "clipped": clipped,
+        "real_time_factor": factor,
+    }
     return report.as_dict() | figures, report
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import checkpoint
 from ..audio import mulaw
-from ..audio.alive import AliveReport, check_reference
+from ..audio.alive import check_reference
 from ..layers import Layer
-from .play import check_temperature, draw, in_16_bit, write_sound
+from .play import check_temperature, draw, in_16_bit
 from .run import find_model
 
 HEADS = ("softmax", "scalar", "mlp")
@@ -50,6 +50,12 @@ class Model:
         if self.head == "softmax":
             return mulaw.encode(signal * self.gain, self.classes)
         return (signal * self.gain).astype(np.float32)[:, :, None]
+
+    def blocks(self, temperature: float, seed: int | np.random.Generator) -> Iterator[np.ndarray]:
+        """Sound without end that continues the seed, in blocks of a second."""
+        player = Player(self, np.random.default_rng(seed), temperature)
+        while True:
+            yield player.play(self.rate)[:, 0]
 
     def seed(self) -> np.ndarray:
         """What a run continues: the first second that was held out, (n,)."""
@@ -88,11 +94,6 @@ class Player:
         made = self._classes(samples) if self.model.head == "softmax" else self._means(samples)
         return made / self.model.gain
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """The first of the runs without end, second by second."""
-        while True:
-            yield self.play(self.model.rate)[:, 0]
-
     def _classes(self, samples: int) -> np.ndarray:
         drawn = np.empty((samples, self.stream.batch), np.intp)
         chance = self.rng.random(drawn.shape)
@@ -128,27 +129,3 @@ def load(path: str | PathLike[str]) -> Model:
     if not fits:
         raise ValueError(f"expected a model that `generate train` made, got another in {fspath(path)}")
     return model
-
-
-def sample(
-    path: str | PathLike[str],
-    output: str | PathLike[str],
-    *,
-    seconds: float,
-    temperature: float | None = None,
-    seed: int = 0,
-    progress: bool = True,
-) -> tuple[dict[str, Any], AliveReport]:
-    """Continue the seed for so many seconds and write what comes, second by second, at the model's rate.
-
-    Returns:
-        The figures of `play.write_sound` and temperature; and the report.
-
-    Raises:
-        AudioError: a file that cannot be written.
-        ValueError: no model that generates samples, less than one sample, a temperature below 0.
-    """
-    model = load(path)
-    player = Player(model, np.random.default_rng(seed), temperature)
-    figures, report = write_sound(output, player.blocks(), seconds, model.rate, model.held_out, progress)
-    return figures | {"kind": "samples", "temperature": player.temperature}, report

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from .. import checkpoint
-from ..audio.alive import AliveReport, check_reference
+from ..audio.alive import check_reference
 from ..audio.phase import griffin_lim, integrate
 from ..audio.stft import hann_window, istft
 from ..layers import Layer
-from .play import check_temperature, draw, in_16_bit, write_sound
+from .play import check_temperature, draw, in_16_bit
 from .run import find_model
 
 BLOCK = 64
@@ -36,6 +36,7 @@ class Model:
         n, hop: samples in a frame, and from one frame to the next.
         start: classes to begin with: the first frames of what was held out.
         held_out: (m,) samples of the corpus, to judge by.
+        temperature: the logits are divided by it before a class is drawn.
     """
 
     net: Layer
@@ -45,6 +46,11 @@ class Model:
     hop: int
     start: list[int]
     held_out: np.ndarray
+    temperature: float = 1.0
+
+    def blocks(self, temperature: float, seed: int | np.random.Generator) -> Iterator[np.ndarray]:
+        """Sound without end that continues the seed, in blocks."""
+        return generate(self, temperature=temperature, seed=seed)
 
     def seed(self) -> np.ndarray:
         """What a run continues, (n,) samples."""
@@ -143,32 +149,3 @@ def load(path: str | PathLike[str]) -> Model:
     if not fits:
         raise ValueError(f"expected a network for spectra, got another in {fspath(path)}")
     return model
-
-
-def sample(
-    path: str | PathLike[str],
-    output: str | PathLike[str],
-    *,
-    seconds: float,
-    temperature: float | None = None,
-    iterations: int = 8,
-    seed: int | np.random.Generator = 0,
-    progress: bool = True,
-) -> tuple[dict[str, Any], AliveReport]:
-    """Write a sound file of so many seconds that goes on where the seed ends.
-
-    Args:
-        temperature, iterations: see `generate`; None is a temperature of 1.
-
-    Returns:
-        The figures of `play.write_sound` and temperature; and the report.
-
-    Raises:
-        AudioError: a file that cannot be written.
-        ValueError: no model for spectra, less than one sample, a temperature below 0.
-    """
-    model = load(path)
-    temperature = 1.0 if temperature is None else temperature
-    blocks = generate(model, temperature=temperature, iterations=iterations, seed=seed)
-    figures, report = write_sound(output, blocks, seconds, model.rate, model.held_out, progress)
-    return figures | {"kind": "spectra", "temperature": temperature}, report

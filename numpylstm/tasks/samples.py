@@ -183,7 +183,7 @@ def train(
             model, rng, temperatures[:1] if quick else temperatures, progress
         )
     continuation, report, figures = run_and_judge(
-        Player(model, rng).blocks(), judged, corpus.rate, corpus.held_out
+        model.blocks(model.temperature, rng), judged, corpus.rate, corpus.held_out
     )
     figures |= {"temperature": model.temperature}
     figures |= {"validation_loss": (history.validation_loss or [math.nan])[-1]}

@@ -26,7 +26,7 @@ from ..losses import Loss
 from .corpus import Corpus
 from .network import build_network, check_network
 from .play import JUDGED, SoundResult, run_and_judge
-from .play_spectra import Model, generate
+from .play_spectra import Model
 from .tokens import MOST_DEV, SHORTEST, fit_lanes, lanes
 
 RATE = 16_000
@@ -132,7 +132,7 @@ def train(
     model = Model(net, codebook, corpus.rate, n, hop, start, corpus.held_out)
     seconds = SHORTEST_RUN if quick else JUDGED
     continuation, report, figures = run_and_judge(
-        generate(model, seed=rng), seconds, corpus.rate, corpus.held_out
+        model.blocks(model.temperature, rng), seconds, corpus.rate, corpus.held_out
     )
     figures |= measured | {"seconds": time.perf_counter() - started, "seed": seed}
     return SoundResult(model, history, figures, report, model.seed(), continuation, corpus.rate)
