@@ -17,6 +17,7 @@ import numpy as np
 
 import numpylstm as nl
 from numpylstm import losses, plots
+from numpylstm.audio.alive import alive
 from numpylstm.audio.phase import griffin_lim, integrate
 from numpylstm.audio.stft import hann_window, stft
 from numpylstm.datasets import plucked_string
@@ -162,7 +163,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sampled = {"drawn from odds": drawn, "the same, increments alone": raw, "squared error": means}
         for name, x in sampled.items():
             values = ", ".join(f"{key} {value:.2f}" for key, value in judge(x, corpus.train, rate).items())
-            print(f"  {name:<27} {values}")
+            failed = ", ".join(alive(x.astype(float), corpus.held_out, rate).failed) or "none"
+            print(f"  {name:<27} {values}; failed of the report: {failed}")
         print(f"  generated at {factor:.1f} times real time")
         sounds |= {} if len(sounds) > 1 else {"drawn from odds": drawn, "predicted by squared error": means}
     print_phases(model, frames)
