@@ -119,6 +119,16 @@ def test_what_is_held_out_is_never_trained_on():
     assert first.figures["dev_phase"] != second.figures["dev_phase"]
 
 
+def test_a_run_goes_on_from_what_was_held_out(untrained):
+    model, corpus = untrained.model, corpus_of(melody(8.0))
+    np.testing.assert_array_equal(untrained.seed, corpus.held_out[: spectra.PRIMED * 64])
+    here, elsewhere = (
+        abs(stft(part, hann_window(256), 64))[: spectra.PRIMED] for part in (corpus.held_out, corpus.train)
+    )
+    begun = model.codebook[model.start]
+    assert np.linalg.norm(begun - here) < 0.7 * np.linalg.norm(begun - elsewhere)
+
+
 # ------------------------------------------------------------------------------------------ clusters
 
 
