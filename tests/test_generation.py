@@ -504,6 +504,7 @@ def test_generate_of_notes_and_text_trains_and_samples(capsys, kind, corpus, out
     assert made["kind"] == kind and made["tokens"] > 0 and made["temperature"] == 1.5
     if kind == "text":
         assert len(Path(output).read_text()) == 45 == made["tokens"]
+        assert "name for a text" in refused(capsys, "generate", "sample", "run", "out.wav")
     else:
         assert len(midi.read(output).notes) == made["tokens"]
         assert "out.wav" in refused(capsys, "generate", "sample", "run", "out.wav")

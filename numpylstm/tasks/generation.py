@@ -50,7 +50,7 @@ def choose_kind(paths: Paths) -> str:
     suffixes = set()
     for path in map(Path, paths):
         suffixes |= {file.suffix.lower() for file in (corpus.files_below(path) if path.is_dir() else [path])}
-    for kind, extensions in (("notes", tokens.MIDI), ("text", tokens.TEXT)):
+    for kind, extensions in (("notes", play_tokens.MIDI), ("text", tokens.TEXT)):
         if suffixes and suffixes <= set(extensions):
             return kind
     return "samples"

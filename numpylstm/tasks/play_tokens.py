@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,12 @@ from .. import checkpoint
 from ..audio import midi
 from ..files import write_pieces
 from ..layers import Layer
+from .corpus import EXTENSIONS
 from .play import check_temperature, draw
 from .run import find_model, progress_bar
+
+MIDI = (".mid", ".midi")
+"""How the names of files with notes end."""
 
 CHARACTERS_PER_SECOND = 15
 """About the pace of reading aloud: so that a text, too, has a length in seconds."""
@@ -114,7 +119,8 @@ def sample(
     """Write a text or a MIDI file that goes on where the corpus's first tokens end.
 
     Args:
-        output: for text the file gets UTF-8; for notes its name has to end in .mid or .midi.
+        output: for text the file gets UTF-8, and its name may not be one for sound; for notes it has to end
+            in .mid or .midi.
         seconds: of music in its tempo, or of text read aloud at CHARACTERS_PER_SECOND.
         temperature: see `play.draw`; None is 1.
         prime: for text, what it is to go on from, heard after those first tokens; it is not written.
@@ -141,6 +147,8 @@ def sample(
     first = next(tokens)  # what is wrong with the temperature is said before a file is begun
     items = (vocabulary[token] for token in chain([first], tokens))
     if model.kind == "text":
+        if Path(output).suffix.lower() in (*EXTENSIONS, *MIDI):
+            raise ValueError(f"expected a file name for a text, such as out.txt, got {fspath(output)}")
         count = max(round(seconds * CHARACTERS_PER_SECOND), 1)
         with progress_bar(count, "character", progress) as bar:
             write_pieces(output, watched(islice(items, count), bar))

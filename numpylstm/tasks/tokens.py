@@ -28,7 +28,7 @@ from ..optimizers import Adam, Cosine
 from ..training import fit
 from .corpus import find_files
 from .network import build_network, check_network
-from .play_tokens import Model
+from .play_tokens import MIDI, Model
 
 DEV, MOST_DEV = 0.1, 20_000
 """Share of the tokens kept to decide by, its end; and no more than so many."""
@@ -42,8 +42,8 @@ SHORTEST = 100
 PRIMED = 64
 """Tokens, the corpus's first, that a sample is begun with unless something else is given."""
 
-TEXT, MIDI = (".txt",), (".mid", ".midi")
-"""What is looked for in folders; a file that is named may have any name."""
+TEXT = (".txt",)
+"""What is looked for in folders, beside MIDI; a file that is named may have any name."""
 
 
 @dataclass
