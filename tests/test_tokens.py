@@ -137,7 +137,7 @@ def test_memory_does_not_grow_with_the_length(trained, tmp_path):
         return top
 
     peak(1)
-    assert peak(500) < peak(20) + 10_000
+    assert peak(1000) < peak(20) + 50_000
 
 
 # ----------------------------------------------------------------------------- a text file, a MIDI file
