@@ -17,10 +17,13 @@ import numpy as np
 
 import numpylstm as nl
 from numpylstm import losses, plots
+from numpylstm.audio.alive import alive
 from numpylstm.audio.phase import griffin_lim, integrate
 from numpylstm.audio.stft import hann_window, stft
 from numpylstm.datasets import plucked_string
-from numpylstm.tasks import spectra
+from numpylstm.tasks import play_spectra, spectra
+from numpylstm.tasks.corpus import Corpus, load_corpus, make_corpus
+from numpylstm.tasks.play import cut
 from numpylstm.tasks.tokens import fit_lanes, lanes
 
 SECONDS = 30.0
@@ -31,7 +34,7 @@ COUNTS = (0, 1, 4, 8, 16, 32)
 
 
 def regression(
-    samples: np.ndarray, model: spectra.Model, seed: int, updates: int
+    corpus: Corpus, model: play_spectra.Model, seed: int, updates: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The same network, but it predicts the next frame's compressed magnitudes by their squared error.
 
@@ -39,16 +42,17 @@ def regression(
     """
     rng = np.random.default_rng(seed)
     window = hann_window(model.n)
-    x = abs(stft(samples.astype(np.float32), window, model.hop)) ** spectra.COMPRESSION
+    parts = [abs(stft(part, window, model.hop)) for part in (corpus.train, corpus.held_out)]
+    x = (np.concatenate(parts) ** spectra.COMPRESSION).astype(np.float32)
     mean, scale = x.mean(axis=0), x.std()
     x = (x - mean) / scale
     bins, hidden_size = x.shape[1], 128
     net = nl.Sequential(nl.LSTM(bins, hidden_size), nl.Dense(hidden_size, bins), dtype=np.float32, seed=rng)
-    learnt = round(0.9 * len(x))
+    learnt = len(parts[0])
     learn = frame_lanes(x[: learnt - 1]), frame_lanes(x[1:learnt])
     fit_lanes(net, learn, (x[learnt:-1, None], x[learnt + 1 :, None]), losses.mse, updates, rng, True)
     stream = net.stream()
-    y = stream.process(x[: spectra.PRIMED, None])[-1, 0]
+    y = stream.process(x[learnt : learnt + spectra.PRIMED, None])[-1, 0]
     while True:
         yield np.maximum(y * scale + mean, 0) ** (1 / spectra.COMPRESSION), np.zeros(bins)
         y = stream.process(y[None, None])[0, 0]
@@ -60,7 +64,7 @@ def frame_lanes(x: np.ndarray) -> np.ndarray:
 
 
 def heard(blocks: Iterator[np.ndarray], rate: int, seconds: float) -> np.ndarray:
-    return np.concatenate(list(spectra.cut(blocks, round(seconds * rate))))
+    return np.concatenate(list(cut(blocks, round(seconds * rate))))
 
 
 def judge(x: np.ndarray, corpus: np.ndarray, rate: int) -> dict[str, float]:
@@ -83,9 +87,9 @@ def judge(x: np.ndarray, corpus: np.ndarray, rate: int) -> dict[str, float]:
     }
 
 
-def print_phases(model: spectra.Model, frames: int) -> None:
+def print_phases(model: play_spectra.Model, frames: int) -> None:
     """The spectral convergence of generated magnitudes, by what Griffin-Lim begins with."""
-    pairs = list(islice(spectra.generate_frames(model), frames))
+    pairs = list(islice(play_spectra.generate_frames(model), frames))
     magnitudes, delta = (np.array(part) for part in zip(*pairs, strict=True))
     window = hann_window(model.n)
     starts: dict[str, dict[str, Any]] = {
@@ -139,25 +143,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     seconds, updates, frames = (2.0, 5, 80) if args.quick else (SECONDS, 800, 1000)
     if args.recording:
-        corpus, rate = spectra.load_corpus([args.recording])
+        corpus = load_corpus([args.recording], spectra.RATE)
     else:
-        rate = 16_000
-        corpus = plucked_string(12.0 if args.quick else 60.0, rate)
-    sounds = {"corpus": corpus}
+        samples = plucked_string(12.0 if args.quick else 60.0, spectra.RATE)
+        corpus = make_corpus([samples], spectra.RATE)
+    rate, sounds = corpus.rate, {"corpus": corpus.train}
     for seed in args.seeds:
-        result = spectra.train(corpus, rate, seed=seed, updates=updates, quick=args.quick)
+        result = spectra.train(corpus, seed=seed, updates=updates, quick=args.quick)
         model = result.model
-        print(f"seed {seed}: " + ", ".join(f"{name} {value:.3g}" for name, value in result.figures.items()))
+        names = ("dev_cross_entropy", "dev_phase", "codebook_error", "seconds")
+        print(f"seed {seed}: " + ", ".join(f"{name} {result.figures[name]:.3g}" for name in names))
+        print(result.report)
         started = time.perf_counter()
-        drawn = heard(spectra.generate(model, seed=seed), rate, seconds)
+        drawn = heard(play_spectra.generate(model, seed=seed), rate, seconds)
         factor = seconds / (time.perf_counter() - started)
         mean = regression(corpus, model, seed, updates)
-        means = heard(spectra.sound(mean, model.n, model.hop), rate, seconds)
-        raw = heard(spectra.generate(model, seed=seed, iterations=0), rate, seconds)
-        names = {"drawn from odds": drawn, "the same, increments alone": raw, "squared error": means}
-        for name, x in names.items():
-            values = ", ".join(f"{key} {value:.2f}" for key, value in judge(x, corpus, rate).items())
-            print(f"  {name:<27} {values}")
+        means = heard(play_spectra.sound(mean, model.n, model.hop), rate, seconds)
+        raw = heard(play_spectra.generate(model, seed=seed, iterations=0), rate, seconds)
+        sampled = {"drawn from odds": drawn, "the same, increments alone": raw, "squared error": means}
+        for name, x in sampled.items():
+            values = ", ".join(f"{key} {value:.2f}" for key, value in judge(x, corpus.train, rate).items())
+            failed = ", ".join(alive(x.astype(float), corpus.held_out, rate).failed) or "none"
+            print(f"  {name:<27} {values}; failed of the report: {failed}")
         print(f"  generated at {factor:.1f} times real time")
         sounds |= {} if len(sounds) > 1 else {"drawn from odds": drawn, "predicted by squared error": means}
     print_phases(model, frames)

@@ -26,6 +26,13 @@ def noise() -> np.ndarray:
     return at_level(np.random.default_rng(0).standard_normal(N))
 
 
+def shuffled_phases(signal: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Noise that has exactly the magnitude spectrum of a signal."""
+    spectrum = np.abs(np.fft.rfft(signal))
+    turned = np.exp(2j * np.pi * np.random.default_rng(seed).random(len(spectrum)))
+    return at_level(np.fft.irfft(spectrum * turned, len(signal)))
+
+
 def note(frequency: float = 330.0, samples: int = N) -> np.ndarray:
     t = np.arange(samples) / RATE
     return at_level(sum(np.sin(2 * np.pi * k * frequency * t) / k**2 for k in (1, 2, 3)))
@@ -60,11 +67,34 @@ def test_the_rate_does_not_matter(rate):
 
 # What each control must fail in; more may fail, nothing of the other list may.
 CONTROLS = {
-    "silence": (np.zeros(N), {"level", "flux", "spectrum", "notes", "constant", "repetition"}, set()),
-    "a constant": (np.full(N, LEVEL), {"flux", "notes", "constant", "repetition"}, {"level"}),
-    "white noise": (noise(), {"flux", "spectrum", "notes"}, {"level", "constant", "repetition"}),
-    "noise of the right colour": (coloured_noise(), {"flux", "notes"}, {"level", "spectrum", "constant"}),
-    "one note for ever": (note(), {"flux", "notes", "repetition"}, {"level", "constant"}),
+    "silence": (
+        np.zeros(N),
+        {"level", "flux", "spectrum", "notes", "variety", "constant", "repetition"},
+        set(),
+    ),
+    "a constant": (np.full(N, LEVEL), {"flux", "notes", "variety", "constant", "repetition"}, {"level"}),
+    "white noise": (noise(), {"flux", "spectrum", "notes", "variety"}, {"level", "constant", "repetition"}),
+    "noise of the right colour": (
+        coloured_noise(),
+        {"flux", "notes", "variety"},
+        {"level", "spectrum", "constant"},
+    ),
+    "noise of the very spectrum": (
+        shuffled_phases(MELODIES[:N]),
+        {"variety"},
+        {"level", "flux", "spectrum", "constant", "repetition"},
+    ),
+    "noise of the very spectrum that pulses": (
+        at_level(shuffled_phases(MELODIES[:N]) * np.resize(np.exp(-np.arange(RATE // 4) / 1000), N)),
+        {"variety"},
+        {"level", "spectrum", "repetition"},
+    ),
+    "all notes at once": (
+        at_level(sum(note(220 * 2 ** (k / 12)) for k in (0, 3, 5, 7, 10, 12, 15))),
+        {"flux", "variety"},
+        {"level", "constant"},
+    ),
+    "one note for ever": (note(), {"flux", "notes", "variety", "repetition"}, {"level", "constant"}),
     "a melody that gets stuck": (
         np.concatenate([MELODIES[: 4 * RATE], note(samples=6 * RATE)]),
         {"flux", "repetition"},
@@ -119,7 +149,7 @@ def test_the_report_is_json_and_words():
         report = alive(signal, REFERENCE, RATE)
         described = json.loads(json.dumps(report.as_dict(), allow_nan=False))
         assert described.pop("alive") is report.alive
-        assert list(described) == ["level", "flux", "spectrum", "notes", "constant", "repetition"]
+        assert list(described) == ["level", "flux", "spectrum", "notes", "variety", "constant", "repetition"]
         for name, part in described.items():
             assert set(part) == {"value", "low", "high", "passed"} and part["passed"] is report[name].passed
         assert str(report).startswith("alive" if report.alive else "not alive: ")
@@ -138,6 +168,35 @@ def test_a_limit_belongs_to_what_passes():
 def test_the_pitch_of_a_note_is_its_first_partial(frequency):
     found = measures.pitch(note(frequency), RATE, QUIET)
     np.testing.assert_allclose(found, frequency, rtol=0.01)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seconds", [2, 5, 9])
+def test_no_noise_of_the_corpus_s_spectrum_is_alive_and_every_excerpt_is(seed, seconds):
+    start = 3 * seed * RATE
+    excerpt = MELODIES[start : start + seconds * RATE]
+    report = alive(shuffled_phases(excerpt, seed), REFERENCE, RATE)
+    assert "variety" in report.failed, str(report)
+    assert alive(excerpt, REFERENCE, RATE)["variety"].passed
+
+
+def test_variety_is_how_far_frames_lie_from_their_mean():
+    assert measures.variety(note(), RATE, QUIET) < 0.01
+    rng = np.random.default_rng(0).rayleigh(size=1_000_000)
+    assert np.abs(rng / rng.mean() - 1).mean() / 2 == pytest.approx(measures.NOISE_VARIETY, abs=0.001)
+    for signal in (noise(), coloured_noise(), shuffled_phases(MELODIES)):
+        assert measures.variety(signal, RATE, QUIET) == pytest.approx(measures.NOISE_VARIETY, abs=0.02)
+    apart = np.concatenate([note(200, N // 2), note(900, N // 2)])
+    assert measures.variety(apart, RATE, QUIET) == pytest.approx(0.5, abs=0.02), "half of it is not the other"
+    louder = apart * np.where(np.arange(N) < N // 2, 1, 0.1)
+    assert measures.variety(louder, RATE, QUIET) == pytest.approx(0.5, abs=0.02), "the level does not matter"
+    assert measures.variety(np.zeros(N), RATE, QUIET) == 0
+
+
+def test_a_corpus_of_noise_asks_for_no_variety():
+    report = alive(noise(), noise()[::-1], RATE)
+    assert report["variety"].passed and report["variety"].low == 0
+    assert alive(MELODIES[:N], REFERENCE, RATE)["variety"].low > measures.NOISE_VARIETY + 0.05
 
 
 def test_noise_and_silence_have_no_pitch():
@@ -187,6 +246,11 @@ def test_spectra_are_compared_in_db():
     assert measures.spectral_distance(10 ** (6 / 20) * white, white, RATE) == pytest.approx(6, abs=1e-6)
 
 
+def test_a_reference_that_never_changes_judges_what_does():
+    period = np.resize(noise()[: round(measures.HOP * RATE)], N)
+    assert "flux" in alive(MELODIES, period, RATE).failed
+
+
 def test_repetition_is_the_likeness_at_another_time():
     assert measures.repetition(note(), RATE) == pytest.approx(1, abs=1e-3)
     assert abs(measures.repetition(noise(), RATE)) < 0.2
@@ -201,6 +265,7 @@ def test_repetition_is_the_likeness_at_another_time():
     "sample, reference, rate, message",
     [
         (np.zeros(N), np.zeros(N), RATE, "sound in it, got silence"),
+        (MELODIES, np.full(N, 0.3), RATE, "sound in it, got a constant"),
         (np.zeros(100), REFERENCE, RATE, "a sample of at least 2.0 s, got 0.025 s"),
         (MELODIES, REFERENCE[:100], RATE, "a reference of at least"),
         (np.full(N, np.nan), REFERENCE, RATE, "finite"),

@@ -1,4 +1,4 @@
-"""Generation of samples: the corpus, the batches, the free run, and the command."""
+"""Generation: the corpus of sound, samples, their batches and free run, and the command of all kinds."""
 
 import json
 import math
@@ -10,14 +10,17 @@ import soundfile as sf
 
 import numpylstm as nl
 from numpylstm import checkpoint
-from numpylstm.audio import mulaw
+from numpylstm.audio import midi, mulaw
+from numpylstm.audio.midi import Note, Song
 from numpylstm.audio.wav import AudioError
 from numpylstm.cli import main
 from numpylstm.datasets import plucked_melodies
 from numpylstm.tasks import corpus as corpora
-from numpylstm.tasks import generation
+from numpylstm.tasks import generation, play, play_samples, samples
 from numpylstm.tasks.corpus import load_corpus
-from numpylstm.tasks.generation import Batches, Model, Player, build_network, draw
+from numpylstm.tasks.play import draw
+from numpylstm.tasks.play_samples import Model, Player
+from numpylstm.tasks.samples import Batches, network_for
 
 RATE = corpora.RATE
 
@@ -40,7 +43,7 @@ def write(name: str, samples: np.ndarray, rate: int = 8000) -> str:
 
 def model_of(head: str = "softmax", classes: int = 16, seconds: float = 3.0) -> Model:
     """A small network with parameters large enough that what it makes varies."""
-    net = build_network(head, "gru", 1, 8, classes, False, 0)
+    net = network_for(head, classes, cell="gru", layers=1, hidden_size=8)
     net.theta[...] *= 2 if head == "mlp" else 3
     return Model(net, head, classes, RATE, 2.0, 0.9, melody(seconds, RATE))
 
@@ -120,12 +123,13 @@ def test_the_end_of_every_file_is_held_out():
         (lambda: write("a.wav", melody(0.2)), ("at least 6 s", "0.2 s")),
         (lambda: write("silent.wav", np.zeros(80_000)), ("silent.wav", "silent")),
         (lambda: write("end.wav", np.append(melody(8), np.zeros(64_000))), ("silent in the part held out",)),
+        (lambda: write("constant.wav", np.full(80_000, 0.3)), ("constant.wav", "all the same")),
         (lambda: write("start.wav", np.append(np.zeros(400_000), melody(8))), ("in the part trained on",)),
         (lambda: Path("bad.wav").write_text("no sound" * 50) and "bad.wav", ("bad.wav", "read")),
         (lambda: "nowhere.wav", ("nowhere.wav", "exist")),
         (lambda: Path("empty").mkdir() or "empty", ("folder with audio", "empty")),
     ],
-    ids=["short", "silent", "silent end", "silent start", "corrupt", "missing", "empty folder"],
+    ids=["short", "silent", "silent end", "constant", "silent start", "corrupt", "missing", "empty folder"],
 )
 def test_a_corpus_that_cannot_be_used_is_refused_in_one_sentence(make, words):
     with pytest.raises(ValueError) as error:
@@ -155,7 +159,7 @@ def test_a_rate_out_of_reach_is_refused(rate):
 @pytest.mark.parametrize("layers", [1, 5])
 @pytest.mark.parametrize("concat", [False, True])
 def test_every_network_that_can_be_asked_for(head, outputs, cell, kind, layers, concat):
-    net = build_network(head, cell, layers, 6, 16, concat, 0)
+    net = network_for(head, 16, cell=cell, layers=layers, hidden_size=6, concat=concat)
     model = Model(net, head, 16, RATE, 1.0, 1.0, melody(3, RATE))
     assert net.dtype == np.float32
     assert net.predict(model.encode(np.zeros((5, 3)))).shape == (5, 3, outputs)
@@ -182,7 +186,7 @@ def test_every_network_that_can_be_asked_for(head, outputs, cell, kind, layers, 
 )
 def test_an_option_that_does_not_exist_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
-        generation.train(corpora.make_corpus([melody(8, RATE)], RATE), quick=True, **changed)
+        samples.train(corpora.make_corpus([melody(8, RATE)], RATE), quick=True, **changed)
 
 
 # --------------------------------------------------------------------------------- the batches
@@ -191,18 +195,19 @@ def test_an_option_that_does_not_exist_is_refused(changed, message):
 def numbered_batches(kind: str, noise: float = 0.0, samples: int = 30_000, **options) -> Batches:
     """Batches of a signal whose every sample tells its own place."""
     signal = np.arange(samples) / samples
-    model = Model(build_network("scalar", "gru", 1, 2, 2, False, 0), "scalar", 2, RATE, 1.0, 1.0, signal)
+    net = network_for("scalar", 2, cell="gru", layers=1, hidden_size=2)
+    model = Model(net, "scalar", 2, RATE, 1.0, 1.0, signal)
     return Batches(signal, model, kind, noise, **({"pieces": 4, "epochs": 10} | options))
 
 
-@pytest.mark.parametrize("kind", generation.BATCHES)
+@pytest.mark.parametrize("kind", samples.BATCHES)
 def test_the_target_is_the_very_next_sample(kind):
     batches = numbered_batches(kind)
     made = list(batches(np.random.default_rng(0)))
     assert len(batches) == 4
-    assert sum((len(x) - generation.WARMUP) // generation.PIECE for x, _ in made) == 4, "as many updates"
+    assert sum((len(x) - samples.WARMUP) // samples.PIECE for x, _ in made) == 4, "as many updates"
     for x, target in made:
-        assert x.shape == target.shape and x.shape[1:] == (generation.LANES, 1)
+        assert x.shape == target.shape and x.shape[1:] == (samples.LANES, 1)
         places, next_places = (np.rint(30_000 * part[:, :, 0]).astype(int) for part in (x, target))
         np.testing.assert_array_equal(next_places, (places + 1) % 30_000)
         np.testing.assert_array_equal((np.diff(places, axis=0)) % 30_000, 1)
@@ -245,7 +250,7 @@ def test_training_never_hears_what_is_held_out():
     results = []
     for factor in (1.0, -0.5):
         changed = corpora.Corpus(corpus.train, factor * corpus.held_out, RATE, 1)
-        results.append(generation.train(changed, quick=True, hidden_size=4, progress=False))
+        results.append(samples.train(changed, quick=True, hidden_size=4, progress=False))
     np.testing.assert_array_equal(results[0].model.net.theta, results[1].model.net.theta)
     assert results[0].history.validation_loss != results[1].history.validation_loss
 
@@ -254,7 +259,7 @@ def test_the_same_seed_trains_the_same_model_and_run():
     corpus = corpora.make_corpus([melody(8, RATE)], RATE)
 
     def train(seed):
-        return generation.train(corpus, quick=True, hidden_size=4, seed=seed, progress=False).continuation
+        return samples.train(corpus, quick=True, hidden_size=4, seed=seed, progress=False).continuation
 
     np.testing.assert_array_equal(train(1), train(1))
     assert not np.array_equal(train(1), train(2))
@@ -277,42 +282,23 @@ def test_the_temperature_is_the_one_at_which_most_runs_are_alive(monkeypatch):
 
         return alive
 
-    monkeypatch.setattr(generation, "Player", Run)
+    monkeypatch.setattr(samples, "Player", Run)
     for counts, wanted in (
         ({1.0: 3, 0.9: 5, 0.8: 4}, 0.9),
         ({1.0: 3, 0.9: 5, 0.8: 6}, 0.8),
         ({1.0: 7, 0.9: 5, 0.8: 6}, 1.0),
         ({1.0: 0, 0.9: 0, 0.8: 0}, 0.9),
     ):
-        monkeypatch.setattr(generation, "alive", judge(counts))
+        monkeypatch.setattr(samples, "alive", judge(counts))
         rng = np.random.default_rng(0)
-        choose = generation.choose_temperature
-        assert choose(model_of(), rng, generation.TEMPERATURES, progress=False) == wanted
+        choose = samples.choose_temperature
+        assert choose(model_of(), rng, samples.TEMPERATURES, progress=False) == wanted
 
 
 # ------------------------------------------------------------------------------ running free
 
 
-def test_a_class_is_drawn_as_often_as_the_softmax_says():
-    logits = np.log(np.array([[0.5, 0.2, 0.0001, 0.2999]], np.float32)).repeat(20_000, axis=0)
-    chance = np.random.default_rng(0).random(20_000)
-    for temperature in (1.0, 0.5, 3.0):
-        p = np.exp(logits[0] / temperature)
-        counts = np.bincount(draw(logits, temperature, chance), minlength=4) / 20_000
-        np.testing.assert_allclose(counts, p / p.sum(), atol=0.01)
-
-
-def test_a_class_is_where_the_sum_of_probabilities_first_exceeds_the_chance():
-    logits = np.log([[0.25, 0.25, 0.5]] * 5)
-    chances = np.array([0.0, 0.249, 0.251, 0.51, np.nextafter(1, 0)])
-    assert draw(logits, 1.0, chances).tolist() == [0, 0, 1, 2, 2]
-    assert draw(logits + 1e4, 1.0, chances).tolist() == [0, 0, 1, 2, 2], "no overflow"
-    never = np.array([[-1e9, 0.0, -1e9]])
-    assert draw(never, 1.0, np.array([0.0])) == draw(never, 1.0, np.nextafter([1.0], 0)) == 1
-    assert draw(np.array([[1.0, 5.0, 2.0]]), 0.0, np.array([0.99])) == 1, "temperature 0: the likeliest"
-
-
-@pytest.mark.parametrize("head", generation.HEADS)
+@pytest.mark.parametrize("head", play_samples.HEADS)
 def test_a_run_in_pieces_is_the_run_in_one_go(head):
     model = model_of(head)
     whole = Player(model, np.random.default_rng(3), count=2).play(400)
@@ -342,12 +328,6 @@ def test_a_run_of_means_hears_its_own_means():
     np.testing.assert_allclose(made, heard[-20:, 0, 0] / model.gain, atol=1e-5)
 
 
-@pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf])
-def test_a_temperature_that_cannot_be_is_refused(temperature):
-    with pytest.raises(ValueError, match="temperature of at least 0"):
-        Player(model_of(), np.random.default_rng(0), temperature)
-
-
 # --------------------------------------------------------------------------------- the command
 
 
@@ -369,7 +349,7 @@ def refused(capsys, *argv: str) -> str:
     return err
 
 
-PARTS = {"level", "flux", "spectrum", "notes", "constant", "repetition"}
+PARTS = {"level", "flux", "spectrum", "notes", "variety", "constant", "repetition"}
 
 
 @pytest.fixture(scope="module")
@@ -430,14 +410,12 @@ def test_a_sample_goes_on_as_a_run_does_and_by_its_seed(capsys, trained):
         made[name] = sf.read(f"{name}.wav")[0]
     np.testing.assert_array_equal(made["a"][:10_000], made["b"])
     assert not np.array_equal(made["a"], made["c"])
-    played = Player(generation.load(trained), np.random.default_rng(1)).play(12_000)[:, 0]
+    played = Player(play_samples.load(trained), np.random.default_rng(1)).play(12_000)[:, 0]
     np.testing.assert_allclose(made["a"], played, atol=1e-6)
 
 
 def test_a_long_sample_keeps_its_last_minute_alone(capsys, monkeypatch, trained):
     class Counter:
-        temperature = 1.0
-
         def __init__(self, *args):
             self.made = 0
 
@@ -446,8 +424,8 @@ def test_a_long_sample_keeps_its_last_minute_alone(capsys, monkeypatch, trained)
             return np.full((samples, 1), (self.made - 1) // RATE / 1000)
 
     seen = []
-    monkeypatch.setattr(generation, "Player", Counter)
-    monkeypatch.setattr(generation, "report_on", lambda signal, model: seen.append(signal) or Judged())
+    monkeypatch.setattr(play_samples, "Player", Counter)
+    monkeypatch.setattr(play, "alive", lambda signal, *_: seen.append(signal) or Judged())
     run(capsys, "generate", "sample", trained, "out.wav", "--seconds", "75")
     np.testing.assert_allclose(np.unique(seen[-1]), np.arange(15, 75) / 1000)
     assert sf.info("out.wav").frames == 75 * RATE
@@ -461,10 +439,138 @@ class Judged:
 
 
 def test_what_is_held_out_is_in_the_model_file(trained):
-    model = generation.load(trained)
+    model = play_samples.load(trained)
     corpus = corpora.built_in_corpus()
     np.testing.assert_allclose(model.held_out, corpus.held_out, atol=2.0**-16 + 1e-12)
     assert model.rate == RATE and model.head == "softmax" and model.classes == 64
+
+
+# ----------------------------------------------------------------------------------- the kinds
+
+
+def texts() -> str:
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("the quick brown fox. " * 20)
+    return "texts"
+
+
+def songs() -> str:
+    notes = [Note(6, pitch, 6) for _ in range(30) for pitch in (60, 64, 67, 72)]
+    midi.write("a.mid", Song(notes, 120.0))
+    return "a.mid"
+
+
+@pytest.fixture
+def sound() -> str:
+    return write("folder/a.flac", melody(12, 44100, 2), 44100)
+
+
+def test_generate_of_spectra_trains_and_samples_and_is_judged(capsys, sound):
+    options = ("--kind", "spectra", "--quick", "--hidden-size", "6", "--codewords", "9", "--rate", "8000")
+    figures = run(capsys, "generate", "train", "folder", "--out", "run", *options)
+    wanted = {"alive", "dev_cross_entropy", "dev_phase", "codebook_error", "frames", "seconds", "seed"}
+    assert wanted | PARTS <= figures.keys() and figures["kind"] == "spectra"
+    assert figures["alive"] == all(figures[part]["passed"] for part in PARTS)
+    described = json.loads(Path("run/config.json").read_text())
+    wanted = {"kind": "spectra", "rate": 8000, "codewords": 9, "hidden_size": 6, "cell": "lstm", "layers": 1}
+    assert wanted.items() <= described["config"].items() and "head" not in described["config"]
+    names = {"config.json", "metrics.jsonl", "model.safetensors", "generate.png"}
+    assert {path.name for path in Path("run").iterdir()} == names
+    made = run(capsys, "generate", "sample", "run", "out.wav", "--seconds", "2.5", "--temperature", "0.5")
+    info = sf.info("out.wav")
+    assert (info.frames, info.samplerate) == (20_000, 8000) == (made["samples"], made["rate"])
+    assert {"alive", "seconds", "seed"} | PARTS <= made.keys() and made["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("kind, corpus, output", [("text", texts, "out.txt"), ("notes", songs, "out.mid")])
+def test_generate_of_notes_and_text_trains_and_samples(capsys, kind, corpus, output):
+    corpus = corpus()
+    options = ("--quick", "--hidden-size", "6", "--out", "run")
+    figures = run(capsys, "generate", "train", corpus, *options)
+    wanted = {
+        "dev_cross_entropy",
+        "dev_perplexity",
+        "dev_accuracy",
+        "tokens",
+        "vocabulary",
+        "seconds",
+        "seed",
+    }
+    assert wanted <= figures.keys() and figures["kind"] == kind and "alive" not in figures
+    assert Path("run/generate.png").read_bytes().startswith(b"\x89PNG")
+    config = json.loads(Path("run/config.json").read_text())["config"]
+    assert config["kind"] == kind and config["updates"] == 1500 and "rate" not in config
+    made = run(capsys, "generate", "sample", "run", output, "--seconds", "3", "--temperature", "1.5")
+    assert made["kind"] == kind and made["tokens"] > 0 and made["temperature"] == 1.5
+    if kind == "text":
+        assert len(Path(output).read_text()) == 45 == made["tokens"]
+        assert "name for a text" in refused(capsys, "generate", "sample", "run", "out.wav")
+    else:
+        assert len(midi.read(output).notes) == made["tokens"]
+        assert "out.wav" in refused(capsys, "generate", "sample", "run", "out.wav")
+    for argv in (("train", corpus, *options), ("sample", "run", output)):
+        assert main(["generate", *argv]) == 0
+    spoken = capsys.readouterr()
+    assert "nats a token" in spoken.out and f"learning {kind}, as the files" in spoken.err
+    assert ("characters" if kind == "text" else "notes") in spoken.out.splitlines()[-1]
+
+
+def test_the_kind_goes_by_the_files(sound):
+    text, song = texts(), songs()
+    for paths, kind in (
+        ([], "samples"),
+        ([sound], "samples"),
+        (["folder"], "samples"),
+        ([text], "text"),
+        ([song], "notes"),
+        ([song, song], "notes"),
+        ([song, sound], "samples"),
+        ([text, "folder"], "samples"),
+        (["nowhere.MIDI"], "notes"),
+        (["nowhere"], "samples"),
+    ):
+        assert generation.choose_kind(paths) == kind, paths
+    Path("folder/.hidden.txt").write_text("no text")
+    Path("empty").mkdir()
+    assert generation.choose_kind(["folder"]) == generation.choose_kind(["empty"]) == "samples"
+
+
+@pytest.mark.parametrize(
+    "kind, options, word",
+    [
+        ("spectra", ["--head", "mlp"], "--head"),
+        ("spectra", ["--noise", "0"], "--noise"),
+        ("samples", ["--codewords", "9"], "--codewords"),
+        ("text", ["--rate", "8000"], "--rate"),
+        ("notes", ["--batches", "random"], "--batches"),
+        ("notes", ["--classes", "9"], "--classes"),
+        ("text", ["--no-concat", "--codewords", "3"], "--codewords"),
+    ],
+)
+def test_an_option_that_a_kind_does_not_have_is_refused(capsys, kind, options, word):
+    said = refused(capsys, "generate", "train", "--kind", kind, *options)
+    assert said.rstrip().endswith(f"got {word}") and f"--kind {kind} (--" in said and "--hidden-size" in said
+
+
+def test_every_option_of_a_kind_is_one_of_the_command_and_the_defaults_are_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for kind in generation.KINDS:
+        assert kind in told
+        for name, value in generation.options_of(kind).items():
+            assert f"--{name.replace('_', '-')}" in told
+            if not isinstance(value, bool | str):
+                assert f"(default: {value:g}" in told or f" {value:g} for " in told, (kind, name, value)
+
+
+def test_notes_and_text_need_files(capsys):
+    for kind in ("notes", "text"):
+        assert f"expected files to learn {kind} from, got none" in refused(
+            capsys, "generate", "train", "--kind", kind
+        )
+    Path("empty").mkdir()
+    assert "folder with texts" in refused(capsys, "generate", "train", "--kind", "text", "empty")
 
 
 def test_bad_input_ends_in_one_line(capsys, trained):
@@ -473,6 +579,9 @@ def test_bad_input_ends_in_one_line(capsys, trained):
         (["train", write("silent.wav", np.zeros(90_000)), "--out", "run"], "silent.wav"),
         (["train", "--layers", "9", "--quick", "--out", "run"], "1 to 5 layers"),
         (["train", "--rate", "100", "--quick", "--out", "run"], "Hz"),
+        (["train", "--updates", "0", "--quick", "--out", "run"], "updates of at least 1"),
+        (["train", "--kind", "spectra", "--codewords", "1", "--out", "run"], "codewords of at least 2"),
+        (["train", "--kind", "spectra", "--layers", "6", "--out", "run"], "1 to 5 layers"),
         (["sample", trained, "out.wav", "--seconds", "0"], "at least one sample"),
         (["sample", trained, "out.wav", "--seconds", "nan"], "at least one sample"),
         (["sample", trained, "out.wav", "--temperature", "-1"], "temperature"),
@@ -499,7 +608,7 @@ def test_bad_input_ends_in_one_line(capsys, trained):
 def test_a_model_that_does_not_generate_is_refused(capsys, changed):
     model = model_of()
     checkpoint.save(model.net, "a.safetensors", model.arrays(), model.extra())
-    generation.load("a.safetensors")
+    play_samples.load("a.safetensors")
     checkpoint.save(model.net, "a.safetensors", model.arrays(), model.extra() | changed)
     assert "generate train" in refused(capsys, "generate", "sample", "a.safetensors", "out.wav")
 

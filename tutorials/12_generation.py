@@ -5,7 +5,7 @@
 #
 # - say why a network that predicts the next sample as a number ends in one sound for ever,
 # - let a network decide instead: classes, a softmax, and a temperature,
-# - choose batches by measuring, and tell sound that is alive from sound that is not, in six numbers.
+# - choose batches by measuring, and tell sound that is alive from sound that is not, in seven numbers.
 #
 # Under a minute to run, about 40 minutes to work through. A student once spent a month on this: LSTM, GRU,
 # RMSprop and MLP by hand, one to five layers, and what came out was silence, noise, or one note for ever.
@@ -21,9 +21,10 @@ import numpy as np
 from numpylstm import plots
 from numpylstm.audio import mulaw
 from numpylstm.audio.alive import alive
-from numpylstm.tasks import generation
+from numpylstm.tasks import samples
 from numpylstm.tasks.corpus import built_in_corpus
-from numpylstm.tasks.generation import Player
+from numpylstm.tasks.play import SoundResult
+from numpylstm.tasks.play_samples import Player
 
 started = time.perf_counter()
 QUICK = "--quick" in sys.argv  # a short form that only shows that everything runs
@@ -56,9 +57,9 @@ print(alive(corpus.train[: 10 * rate], corpus.held_out, rate))
 
 
 # %%
-def train(head: str = "softmax", batches: str = "lanes", updates: int = 1000) -> generation.GenerationResult:
+def train(head: str = "softmax", batches: str = "lanes", updates: int = 1000) -> SoundResult:
     """A small network, trained and let run free, at one temperature."""
-    return generation.train(
+    return samples.train(
         corpus,
         head=head,
         batches=batches,
@@ -150,7 +151,7 @@ for temperature in (0.0, 0.9, 2.0):
 
 # %% [markdown]
 # At 0 it is a machine that repeats a cycle or stands still: the most likely next thing is always that nothing
-# happens. Too hot, and the notes drown in noise. `generation.train` tries three temperatures and keeps the
+# happens. Too hot, and the notes drown in noise. `samples.train` tries three temperatures and keeps the
 # one at which most trial runs are alive.
 
 # %%
@@ -173,7 +174,7 @@ if not QUICK:
 
 # %%
 losses = {}
-for batches in generation.BATCHES:
+for batches in samples.BATCHES:
     losses[batches] = train(batches=batches, updates=150).history.validation_loss[-1]
     print(f"{batches:<8} {losses[batches]:.2f} nats a sample")
 
@@ -196,7 +197,7 @@ if not QUICK:
 
 # %%
 failed = ", ".join(softmax.report.failed)
-verdict = f"all but {failed}" if failed else "all six parts"
+verdict = f"all but {failed}" if failed else "all parts"
 title = f"1 s of held-out melody, and how the softmax goes on (passes {verdict})"
 figure = plots.continuation(softmax.history, softmax.seed, softmax.continuation, rate, title)
 Path("runs").mkdir(exist_ok=True)
@@ -206,7 +207,7 @@ print(f"{time.perf_counter() - started:.0f} s")
 # %% [markdown]
 # ## What to try
 #
-# - `noise=0.0` in `generation.train`: what does the network hear when it runs free that the corpus never has?
+# - `noise=0.0` in `samples.train`: what does the network hear when it runs free that the corpus never has?
 #   The loss falls further; does any part of the report get better?
 # - `head="mlp"`: a hidden layer before the mean. Can it invent an onset now?
 # - `numpylstm generate train` on a folder of your own recordings, then `numpylstm generate sample`.

@@ -1,4 +1,4 @@
-"""Is it alive? Whether generated sound goes on like the sound it was learnt from, measured in six ways.
+"""Is it alive? Whether generated sound goes on like the sound it was learnt from, measured in seven ways.
 
 What a network that runs free falls into is silence, noise, or one note for ever. Each part of the report
 meets at least one of them, and each is judged against held-out sound of the corpus, never against a number
@@ -10,12 +10,14 @@ flux        how much the spectrum grows from one frame to the next, summed over 
             the spectrum; of the last third, as a ratio to the corpus
 spectrum    distance of the two long-term spectra in dB, the root of the mean square over frequencies
 notes       how many different notes are held
+variety     how unlike each other the frames' spectra are, whatever their levels
 constant    longest stretch, in seconds, in which the signal stands still
 repetition  whether the last half repeats itself: the largest correlation with itself at any later time
 
 A fixed point is silence (level, constant), a limit cycle is one note for ever (repetition, flux, notes), and
-a loop of many notes is seen by repetition alone. What no part hears is whether a melody makes sense: the
-corpus cut into notes and shuffled is alive.
+a loop of many notes is seen by repetition alone. Noise that has the corpus's very spectrum, all its notes at
+once and for ever, is seen by variety alone. What no part hears is whether a melody makes sense: the corpus
+cut into notes and shuffled is alive.
 
 Signals are (n,), full scale 1, at a common rate in Hz.
 """
@@ -39,6 +41,9 @@ QUIET = 1e-2  # of the corpus's level: below it there is no note, and what moves
 
 LEVEL_LIMITS, FLUX_LIMITS, SPECTRUM_LIMIT, REPETITION_LIMIT = (0.7, 1.4), (0.5, 1.5), 15.0, 0.95
 CONSTANT_LIMIT = 0.1  # seconds
+STEADY = 1e-6  # flux below which a reference is one sound for ever
+NOISE_VARIETY = 0.21  # of noise, whatever its spectrum: its magnitudes are Rayleigh distributed
+VARIETY_SHARE = 0.25  # of the way from there to the corpus's variety that has to be gone
 SHORTEST = 2.0  # seconds
 
 Array = NDArray[np.float64]
@@ -111,27 +116,40 @@ def alive(sample: ArrayLike, reference: ArrayLike, rate: int) -> AliveReport:
     as long as the sample.
 
     Raises:
-        ValueError: another shape, samples that are not finite, less than 0.5 s of either, a silent
+        ValueError: another shape, samples that are not finite, less than 2 s of either, a silent
             reference, or a rate below 2,000 Hz.
     """
-    x, r = _checked("sample", sample, rate), _checked("reference", reference, rate)
+    x, r = _checked("sample", sample, rate), check_reference(reference, rate)
     quiet = QUIET * _rms(r)
-    if not quiet:
-        raise ValueError("expected a reference with sound in it, got silence")
     stretches = list(_stretches(r, len(x)))
     wanted_notes = math.ceil(np.median([count_notes(s, rate, quiet) for s in stretches]) / 2)
     still = max(longest_constant(s, rate, quiet) for s in stretches)
     repeated = max(repetition(s, rate) for s in stretches)
+    varied = min(variety(s, rate, quiet) for s in stretches)
+    least_variety = NOISE_VARIETY + VARIETY_SHARE * max(varied - NOISE_VARIETY, 0)
     return AliveReport(
         (
             Part("level", level_ratio(x, r, rate), *LEVEL_LIMITS),
-            Part("flux", flux(x[-(len(x) // 3) :], rate, quiet) / flux(r, rate, quiet), *FLUX_LIMITS),
+            Part(
+                "flux",
+                flux(x[-(len(x) // 3) :], rate, quiet) / max(flux(r, rate, quiet), STEADY),
+                *FLUX_LIMITS,
+            ),
             Part("spectrum", spectral_distance(x, r, rate), None, SPECTRUM_LIMIT, "dB"),
             Part("notes", count_notes(x, rate, quiet), wanted_notes, None),
+            Part("variety", variety(x, rate, quiet), least_variety if varied > NOISE_VARIETY else 0, None),
             Part("constant", longest_constant(x, rate, quiet), None, max(CONSTANT_LIMIT, 2 * still), "s"),
             Part("repetition", repetition(x, rate), None, max(REPETITION_LIMIT, repeated)),
         )
     )
+
+
+def check_reference(reference: ArrayLike, rate: int) -> Array:
+    """The reference in float64; raises as `alive` if nothing can be judged by it."""
+    r = _checked("reference", reference, rate)
+    if not np.ptp(r):
+        raise ValueError(f"expected a reference with sound in it, got {'a constant' if r[0] else 'silence'}")
+    return r
 
 
 def level_ratio(x: Array, reference: Array, rate: int) -> float:
@@ -151,7 +169,7 @@ def flux(x: Array, rate: int, quiet: float) -> float:
 
     Frames below the level `quiet` count as silent.
     """
-    spectra = np.abs(np.fft.rfft(_frames(x, rate, FRAME, HOP) * _window(rate, FRAME), axis=1))
+    spectra = _spectra(x, rate)
     growth = np.maximum(np.diff(spectra, axis=0), 0).sum()
     floor = quiet * spectra.shape[1] * len(spectra)
     return float(growth / max(spectra[1:].sum(), floor))
@@ -162,14 +180,26 @@ def spectral_distance(x: Array, reference: Array, rate: int) -> float:
 
     Both are looked at from their highest value down to 50 dB below it.
     """
-    spectra = []
-    for signal in (x, reference):
-        frames = _frames(signal, rate, FRAME, HOP)
-        power = np.square(np.abs(np.fft.rfft(frames * _window(rate, FRAME), axis=1))).mean(axis=0)
-        spectra.append(power)
-    floor = spectra[1].max() * 10 ** (-FLOOR_DB / 10)
-    a, b = (10 * np.log10(np.maximum(power, floor)) for power in spectra)
+    powers = [np.square(_spectra(signal, rate)).mean(axis=0) for signal in (x, reference)]
+    floor = powers[1].max() * 10 ** (-FLOOR_DB / 10)
+    a, b = (10 * np.log10(np.maximum(power, floor)) for power in powers)
     return float(np.sqrt(np.mean(np.square(a - b))))
+
+
+def variety(x: Array, rate: int, quiet: float) -> float:
+    """How far the spectra of frames lie from their mean, 0 to 1; frames below `quiet` are left out.
+
+    Each frame is divided by its sum, so that its level does not matter, and the distance is half the sum of
+    differences (total variation). One sound for ever has 0, frames with nothing in common have 1. A frame of
+    noise has the noise's spectrum, but each magnitude by chance more or less, Rayleigh distributed with the
+    mean m: half of E|R - m| / m is 0.21, whatever the spectrum.
+    """
+    loud = np.sqrt(np.square(_frames(x, rate, FRAME, HOP)).mean(axis=1)) > quiet
+    if not loud.any():
+        return 0.0
+    spectra = _spectra(x, rate)[loud]
+    shares = spectra / spectra.sum(axis=1, keepdims=True)
+    return float(np.abs(shares - shares.mean(axis=0)).sum(axis=1).mean() / 2)
 
 
 def count_notes(x: Array, rate: int, quiet: float) -> int:
@@ -262,6 +292,11 @@ def _frames(x: Array, rate: int, length: float, hop: float) -> Array:
     """Frames (count, length) one hop apart; times in seconds."""
     size, step = round(length * rate), round(hop * rate)
     return np.lib.stride_tricks.sliding_window_view(x, size)[::step]
+
+
+def _spectra(x: Array, rate: int) -> Array:
+    """Magnitudes of the spectra of all frames, (count, frequencies)."""
+    return np.abs(np.fft.rfft(_frames(x, rate, FRAME, HOP) * _window(rate, FRAME), axis=1))
 
 
 def _window(rate: int, length: float) -> Array:

@@ -69,26 +69,27 @@ class Stream:
         Args:
             out: where to write the result, of its shape; it may be the block itself.
         """
-        if out is not None:
-            y = self.process(block)
-            if out.shape != y.shape:
-                raise ValueError(f"expected out of shape {y.shape}, got {out.shape}")
-            out[...] = y
-            return out
-        block = np.asarray(block)
+        y = self._next(np.asarray(block))
+        if out is None:
+            return y.copy()  # for the next block may overwrite what a runner gives
+        if out.shape != y.shape:
+            raise ValueError(f"expected out of shape {y.shape}, got {out.shape}")
+        out[...] = y
+        return out
+
+    def _next(self, block: np.ndarray) -> np.ndarray:
         kind = (block.dtype, block.ndim, block.shape[1:])
         if kind != self._kind:  # in the first block, and where real numbers turn complex
             self._prepare(block)
             self._kind = kind
-        # Copies, for the next block may overwrite what a runner gives.
         signal = block.ndim == 1
         if len(block) == 1:
             y = self._runner.step(block[:, None] if signal else block[0].T)
-            return y[0].copy() if signal and len(y) == 1 else y.T[None].copy()
+            return y[0] if signal and len(y) == 1 else y.T[None]
         if signal:
             block = block[:, None, None]
         y = self._runner.run(swap_features(block))
-        return y[:, 0, 0].copy() if signal and y.shape[1] == 1 else y.swapaxes(1, 2).copy()
+        return y[:, 0, 0] if signal and y.shape[1] == 1 else y.swapaxes(1, 2)
 
     def _prepare(self, block: np.ndarray) -> None:
         """A new runner for blocks like this one, from the state there is."""

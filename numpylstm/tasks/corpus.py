@@ -39,15 +39,18 @@ def load_corpus(paths: Sequence[str | PathLike[str]], rate: int = RATE) -> Corpu
 
     Raises:
         AudioError: a file that cannot be read, or is silent.
-        ValueError: a folder without audio, less than 6 s in all, silence where sound is to be held out.
+        ValueError: a folder without audio, a constant, less than 6 s in all, silence where sound is to be
+            held out.
     """
     if not 2000 <= rate <= 48_000:
         raise ValueError(f"expected a working rate from 2000 to 48000 Hz, got {rate}")
     signals = []
-    for path in find_audio(paths):
+    for path in find_files(paths, EXTENSIONS, "audio"):
         audio = wav.read(path)
         signal = wav.mono(audio.samples)
         wav.check_usable(signal, path)
+        if not np.ptp(signal):
+            raise ValueError(f"expected sound, got {path}, whose samples are all the same")
         signals.append(resample(signal, audio.rate, rate))
     return make_corpus(signals, rate)
 
@@ -75,19 +78,27 @@ def make_corpus(signals: Sequence[np.ndarray], rate: int) -> Corpus:
     return Corpus(train, held_out, rate, len(signals))
 
 
-def find_audio(paths: Sequence[str | PathLike[str]]) -> list[Path]:
-    """The files among the paths, and in place of each folder the audio files below it, by name."""
+def find_files(paths: Sequence[str | PathLike[str]], extensions: Sequence[str], what: str) -> list[Path]:
+    """The files among the paths, and in place of each folder the files below it with such a name, by name.
+
+    Raises:
+        ValueError: a folder without any; the message says of `what`.
+    """
     found: list[Path] = []
     for path in map(Path, paths):
         if not path.is_dir():
             found.append(path)
             continue
-        inside = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS]
-        inside = [file for file in inside if file.is_file() and not file.name.startswith(".")]
+        inside = [file for file in files_below(path) if file.suffix.lower() in extensions]
         if not inside:
-            raise ValueError(f"expected a folder with audio ({', '.join(EXTENSIONS)}) in it, got {path}")
+            raise ValueError(f"expected a folder with {what} ({', '.join(extensions)}) in it, got {path}")
         found += inside
     return found
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it, by name; without hidden ones."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.startswith(".")]
 
 
 def resample(signal: np.ndarray, rate: int, wanted: int) -> np.ndarray:

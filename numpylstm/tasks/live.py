@@ -51,7 +51,8 @@ def callback_for(net: Layer, meter: Meter) -> Callable[..., None]:
     def callback(indata: np.ndarray, outdata: np.ndarray, frames: int, when: Any, status: Any) -> None:
         started = time.perf_counter()
         stream.process(indata[:, 0], out=outdata[:, 0])
-        np.clip(outdata, -1, 1, out=outdata)  # what a sound card would do, but not all do it kindly
+        np.minimum(outdata, 1, out=outdata)  # a sound card does it too, but not all do it kindly
+        np.maximum(outdata, -1, out=outdata)
         meter.seconds.append(time.perf_counter() - started)
         if status:
             meter.remarks.append(str(status))
