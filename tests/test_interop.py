@@ -210,7 +210,12 @@ ENGINES = {"nam": nam_engine, "rtneural": rtneural_engine, "aidax": aidax_engine
 
 HELD = [
     *[("nam", nl.LSTM, layers, residual) for layers in (1, 2, 3) for residual in (False, True)],
-    *[("rtneural", cell, layers, False) for cell in (nl.LSTM, nl.GRU) for layers in (1, 2)],
+    *[
+        ("rtneural", cell, layers, residual)
+        for cell in (nl.LSTM, nl.GRU)
+        for layers in (1, 2)
+        for residual in (False, True)
+    ],
     *[("aidax", cell, 1, residual) for cell in (nl.LSTM, nl.GRU) for residual in (False, True)],
     *[("guitarml", cell, 1, residual) for cell in (nl.LSTM, nl.GRU) for residual in (False, True)],
 ]
@@ -495,7 +500,11 @@ NOT_HELD = [
         "starts from zeros for format '.*', got one with",
     ),
     (("guitarml",), lambda: nl.Residual(with_state(network())), "starts from zeros for format 'guitarml'"),
-    (("rtneural",), lambda: network(residual=True), "without Residual for format 'rtneural', .* 'aidax' is"),
+    (
+        ("rtneural",),
+        lambda: nl.Residual(nl.Sequential(nl.LSTM(1, 8), nl.Dense(8, 1, activation="tanh"))),
+        "without activation after them inside a Residual for format 'rtneural'",
+    ),
 ]
 
 

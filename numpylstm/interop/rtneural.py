@@ -10,7 +10,8 @@ RTNeural (Chowdhury 2021, arXiv:2106.03037; model_loader.h) reads Keras' weights
                              gru:   W_x^T (D, 3H), W_h^T (H, 3H), b (2, 3H), gates z, r, n; b_x above b_h
                              dense: W^T (D, O), b (O,)
 
-It always starts from zeros and has no place for the sample rate or for adding the input.
+It always starts from zeros and has no place for the sample rate or for adding the input; a Residual is folded
+into the layers (`parts.with_carrying_unit`).
 
 AIDA-X (aidadsp-plugin.cpp; aidadsp-lv2, rt-neural-generic.cpp) holds one LSTM or GRU of the sizes in SIZES
 and one Dense without activation, and reads besides
@@ -31,7 +32,7 @@ import numpy as np
 from ..layers import Dense, Layer, Sequential
 from .document import array, described, member, number, rate_of, size
 from .guitarml import one_cell_and_readout, refuse_state
-from .parts import GATES, Cell, Parts, PluginFileError, Readout, put_together, reorder
+from .parts import GATES, Cell, Parts, PluginFileError, Readout, put_together, reorder, with_carrying_unit
 
 KERAS_GATES = {"lstm": "ifgo", "gru": "zrn"}
 
@@ -59,15 +60,23 @@ def write(parts: Parts) -> tuple[dict[str, Any], list[str]]:
     """The document of a network, and what its user should know.
 
     Raises:
-        PluginFileError: a Residual, an initial state.
+        PluginFileError: an initial state, or a Residual around another end than one Dense without activation.
     """
-    if parts.residual:
-        raise PluginFileError(
-            "expected a network without Residual for format 'rtneural', which cannot add the input, "
-            "got one with: 'aidax' is the same with a place for it"
-        )
     refuse_state(parts, "rtneural")
-    return _write_layers(parts), []
+    remarks = []
+    if parts.residual:
+        *cells, readout = parts.layers
+        carried = cells and all(isinstance(layer, Cell) for layer in cells)
+        if not carried or not isinstance(readout, Readout) or readout.activation:
+            raise PluginFileError(
+                "expected recurrent layers and one Dense without activation after them inside a Residual for "
+                "format 'rtneural', which cannot add the input itself, got other layers"
+            )
+        parts = with_carrying_unit(parts)
+        remarks.append(
+            "the input that the network adds to its output is carried by one more unit in each layer"
+        )
+    return _write_layers(parts), remarks
 
 
 def _write_layers(parts: Parts) -> dict[str, Any]:
