@@ -38,7 +38,8 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> str:
 
 def draw_learning_curve(ax: Axes, history: Any) -> None:
     """Loss over epochs, training and validation, on a logarithmic scale where the values allow it."""
-    epochs = history.every * np.arange(1, len(history.train_loss) + 1)
+    # Epochs are counted from 1; iterations from 0, before the first.
+    epochs = history.every * np.arange(len(history.train_loss)) + (history.unit == "epoch")
     ax.plot(epochs, history.train_loss, color=TRUTH, marker=".", label="training")
     if history.validation_loss:
         ax.plot(epochs, history.validation_loss, color=MODEL, marker=".", label="validation")

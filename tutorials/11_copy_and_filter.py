@@ -241,7 +241,7 @@ def projected(target: np.ndarray, residual: bool = False) -> filtering.FilterRes
         filtering.Recording(sound[part], target[part], rate),
         hidden_size=8,
         residual=residual,
-        iterations=60,
+        iterations=100,
         quick=QUICK,
         progress=False,
     )
