@@ -326,7 +326,7 @@ for (name, (_, history, _)), style in zip(adam.items(), ("-", "--"), strict=True
 axes[2, 0].set(
     xlabel="time (s)",
     ylabel="training error (dB)",
-    title="Learning curves; the projected ones begin after a trial of 20 iterations",
+    title=f"Learning curves; the projected ones begin after a trial of {filtering.TRIAL} iterations",
 )
 for ax, place in zip(axes[:, 0], ("upper right", "lower right", "upper right"), strict=True):
     ax.legend(frameon=False, loc=place, ncols=2)
