@@ -29,7 +29,7 @@ from ..layers import GRU, LSTM, Dense, Layer, Residual, Sequential
 from ..layers.recurrent import RecurrentLayer
 from .iir import from_iir as from_iir
 from .readout import Lanes, fit_projected
-from .run import find_model
+from .run import find_model, progress_bar
 
 HELD_OUT, DEV = 0.25, 0.1
 """Shares of the recording: its end, kept for the final figure, and what lies before it, for decisions."""
@@ -51,6 +51,9 @@ GOAL = 10**-7.5
 
 PERFECT = -400.0
 """What stands for an error of exactly 0, in dB: less than float64 could ever show."""
+
+BLOCK = 65536
+"""Samples that go through a network at once."""
 
 SHORTEST = 8192
 """Samples below which there is not enough to learn from and to judge by."""
@@ -247,8 +250,10 @@ def train(
         best.fit(iterations - trial, title="training", **options)
     net = best.network()
     held_out = parts(len(recording.input))[2]
-    output, factor = run_file(net, recording.input[:, None], recording.rate)
-    output, target = output[held_out, 0], recording.target[held_out]
+    before = min(recording.rate, held_out.start)  # a second for the network to hear what came before
+    heard = recording.input[held_out.start - before :, None]
+    output, factor = run_file(net, heard, recording.rate)
+    output, target = output[before:, 0], recording.target[held_out]
     figures = {"esr_db": finite_esr_db(output, target), "real_time_factor": factor}
     figures |= {"residual": best.residual, "level": best.level, "delay_samples": recording.delay}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
@@ -361,9 +366,17 @@ def lanes(x: np.ndarray, wanted: np.ndarray, target: np.ndarray, from_rest: bool
 def run_file(net: Layer, samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
     """Every channel of (n, channels) through the network, and how many times real time that is."""
     started = time.perf_counter()
-    output = net.predict(samples[:, :, None].astype(np.float32))[:, :, 0]
+    n, channels = samples.shape
+    output = np.empty((n, channels))
+    run = net.stream(channels).process if net.causal else net.predict
+    block = BLOCK if net.causal else n
+    with progress_bar(n, "sample") as bar:
+        for start in range(0, n, block):
+            part = slice(start, start + block)
+            output[part] = run(samples[part, :, None].astype(np.float32))[:, :, 0]
+            bar.update(len(output[part]))
     seconds = max(time.perf_counter() - started, 1e-9)
-    return output.astype(float), len(samples) / rate / seconds
+    return output, n / rate / seconds
 
 
 def beside_the_model(result: FilterResult) -> dict[str, Any]:

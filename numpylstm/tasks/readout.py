@@ -14,18 +14,17 @@ Anal. 10). L is far better behaved than the loss it came from, and it has no noi
 strides: a hundred of its steps go further than ten thousand of Adam's.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ..history import History
 from ..layers import Dense, Layer
 from ..optimizers import lbfgs
+from .run import progress_bar
 
 MEMORY = 30
 """Steps that stand for the Hessian in L-BFGS."""
@@ -139,7 +138,7 @@ def fit_projected(
     goal: float = 0.0,
     every: int = 5,
     progress: bool = True,
-    title: str = "",
+    title: str | None = None,
 ) -> History:
     """Train `body` by L-BFGS with `readout` always at its optimum; keep what does best on validation.
 
@@ -170,7 +169,7 @@ def fit_projected(
         history.train_loss.append(float(value))
         history.validation_loss.append(error)
         history.seconds.append(time.perf_counter() - started)
-        bar.set_postfix_str(f"validation {10 * np.log10(max(error, 1e-40)):.1f} dB")
+        bar.set_postfix_str(f"validation {10 * np.log10(max(error, 1e-40)):.1f} dB", refresh=False)
         if error < lowest:
             lowest, best = error, (body.theta.copy(), readout.theta.copy())
             history.best_epoch = len(history.train_loss) - 1
@@ -191,9 +190,7 @@ def fit_projected(
             if history.stopped:
                 raise StopIteration
 
-    with tqdm(
-        total=iterations, desc=title or None, disable=not progress, file=sys.stderr, leave=False
-    ) as bar:
+    with progress_bar(iterations, "iteration", progress, title) as bar:
         counted_value(body.theta)
         look(bar)
         if not history.stopped:

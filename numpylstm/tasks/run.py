@@ -74,14 +74,14 @@ def write_run(
     )
 
 
-def progress_bar(total: int, unit: str, show: bool = True) -> Any:
+def progress_bar(total: int, unit: str, show: bool = True, title: str | None = None) -> Any:
     """A bar on standard error for work of more than two seconds: `update(n)` says that n more are done."""
     from tqdm import tqdm
 
     # A terminal is redrawn ten times a second; a log file gets a line's worth every ten seconds.
     every = 0.1 if sys.stderr.isatty() else 10
     options: dict[str, Any] = {"unit_scale": True, "delay": 2, "mininterval": every, "leave": False}
-    return tqdm(total=total, unit=unit, disable=not show, **options)
+    return tqdm(total=total, unit=unit, disable=not show, desc=title, **options)
 
 
 def find_model(path: str | PathLike[str]) -> Path:
