@@ -1,4 +1,4 @@
-"""The tasks' own parts: measuring a tone, the free run, lanes, the reference recipe, the gradient table."""
+"""The tasks' own parts: measuring a tone, the free run, the reference recipe, the gradient table."""
 
 import inspect
 import math
@@ -9,7 +9,6 @@ import pytest
 import numpylstm as nl
 from numpylstm.layers import Layer
 from numpylstm.tasks import filtering, gradients, sine
-from numpylstm.tasks.readout import refit
 from numpylstm.tasks.run import find_model, finite, open_run
 
 # -------------------------------------------------------------------------------- measuring a tone
@@ -167,53 +166,8 @@ def test_an_unknown_recipe_is_refused():
 # -------------------------------------------------------------------------------------- filtering
 
 
-@pytest.mark.parametrize("samples", [1, 100, 6144, 50_001, 200_000])
-def test_lanes_cover_the_signal_in_its_order(samples):
-    signal = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-    laid_out = filtering.lanes(signal)
-    steps, count, features = laid_out.shape
-    assert features == 1 and 1 <= count <= filtering.LANES
-    assert laid_out.dtype == np.float32 and laid_out.flags.c_contiguous
-    np.testing.assert_array_equal(laid_out[:, :, 0].T.ravel(), signal[: steps * count])
-    assert samples - steps * count < count
-    if count > 1:
-        assert steps >= filtering.WARMUP + 4 * filtering.PIECE
-    assert (count == filtering.LANES) == (samples >= 32 * (256 + 4 * 512))
-
-
-def test_the_loss_of_a_piece_is_measured_against_the_level_of_the_whole():
-    rng = np.random.default_rng(0)
-    whole = np.concatenate([rng.standard_normal(500), 1e-9 * rng.standard_normal(500)])
-    loss = filtering.esr_of_piece(whole)
-    y, target = rng.standard_normal((50, 4, 1)), rng.standard_normal((50, 4, 1))
-    value, dy = loss(y, target)
-    assert value == pytest.approx(np.mean((y - target) ** 2) / np.mean(whole**2), rel=1e-12)
-    step = rng.standard_normal(y.shape)
-    slope = (loss(y + 1e-6 * step, target)[0] - loss(y - 1e-6 * step, target)[0]) / 2e-6
-    assert slope == pytest.approx((dy * step).sum(), rel=1e-7)
-    silence = np.zeros((500, 1, 1))
-    loud, quiet = (loss(silence, part[:, None, None])[0] for part in np.split(whole, 2))
-    assert quiet < 1e-15 and loud == pytest.approx(2, rel=1e-9), "a silent piece hardly counts"
-    assert loss(y.astype(np.float32), target.astype(np.float32))[1].dtype == np.float32
-
-
-@pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("cell, kind", [("lstm", nl.LSTM), ("gru", nl.GRU)])
-def test_the_filter_network_goes_from_one_sample_to_one_sample(cell, kind, residual):
-    net = filtering.build_network(cell, 7, residual, 0)
-    assert net.predict(np.zeros((5, 3, 1))).shape == (5, 3, 1) and net.dtype == np.float32
-    assert isinstance(net, nl.Residual) == residual
-    layers = (net.layers[0] if residual else net).layers
-    assert isinstance(layers[0], kind) and layers[0].hidden_size == 7
-
-
-def test_an_unknown_cell_is_refused():
-    with pytest.raises(ValueError, match="'lstm' or 'gru', got 'transistor'"):
-        filtering.build_network("transistor", 3, True, 0)
-
-
 def test_every_channel_of_a_file_goes_through_on_its_own():
-    net = filtering.build_network("gru", 4, True, 0)
+    net = nl.Residual(nl.Sequential(nl.GRU(1, 4), nl.Dense(4, 1)), dtype=np.float32, seed=0)
     samples = np.random.default_rng(0).uniform(-1, 1, (3000, 2))
     both, factor = filtering.run_file(net, samples, 8000)
     assert both.shape == (3000, 2) and both.dtype == np.float64 and factor > 0
@@ -236,39 +190,6 @@ def test_the_held_out_part_is_never_trained_on(monkeypatch):
     np.testing.assert_array_equal(results[0].net.theta, results[1].net.theta)
     assert results[0].figures["esr_db"] < 0 < results[1].figures["esr_db"]
     assert len(results[0].target) == len(results[0].output) == n - int(0.75 * n)
-
-
-# ------------------------------------------------------------------------------------ the read-out
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_refitted_read_out_is_the_least_squares_solution(dtype):
-    rng = np.random.default_rng(0)
-    states = rng.standard_normal((200, 3))
-    wanted = states @ rng.standard_normal((3, 2)) + 1.5 + 0.1 * rng.standard_normal((200, 2))
-    layer = nl.Dense(3, 2, dtype=dtype, seed=0)
-    refit(layer, states.astype(dtype), wanted.astype(dtype))
-    expected = np.linalg.lstsq(np.column_stack([states, np.ones(200)]), wanted, rcond=None)[0]
-    np.testing.assert_allclose(layer.params["W"], expected[:3].T, rtol=1e-5)
-    np.testing.assert_allclose(layer.params["b"], expected[3], rtol=1e-5)
-
-
-@pytest.mark.parametrize("residual", [True, False])
-def test_the_filter_s_read_out_is_refitted_only_where_the_dev_part_agrees(residual):
-    rng = np.random.default_rng(0)
-    x, target = (filtering.lanes(rng.uniform(-1, 1, 9000)) for _ in range(2))
-    net = filtering.build_network("lstm", 3, residual, 0)
-    loss = filtering.esr_of_piece(np.ones(1))
-    before = net.theta.copy()
-    own_output = net.predict(x)  # a dev part that the network as it is cannot be beaten on
-    filtering.refit_readout(net, (x, target), (x, own_output), loss)
-    np.testing.assert_array_equal(net.theta, before)
-    data = (x, target)
-    loss_before = nl.evaluate(net, data, loss=loss, warmup=filtering.WARMUP)
-    filtering.refit_readout(net, data, data, loss)
-    assert nl.evaluate(net, data, loss=loss, warmup=filtering.WARMUP) < loss_before
-    assert not np.array_equal(net.theta[-4:], before[-4:])
-    np.testing.assert_array_equal(net.theta[:-4], before[:-4])
 
 
 # ------------------------------------------------------------------------------- the gradient table

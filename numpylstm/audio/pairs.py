@@ -35,7 +35,7 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     """
     n = min(len(before), len(after))
     taps, lags = min(TAPS, n // 64), min(int(longest * rate), n // 4)
-    if taps < 2 or not np.any(before[:n]) or not np.any(after[:n]):
+    if taps < 4 or lags < 1 or not np.any(before[:n]) or not np.any(after[:n]):
         return 0
     before, after = whitened(before[:n], after[:n])
     auto = dsp.correlate(before, before, method="fft")[n - 1 :][:taps]
