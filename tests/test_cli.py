@@ -17,7 +17,7 @@ import soundfile as sf
 import numpylstm as nl
 from numpylstm import checkpoint, threads
 from numpylstm.cli import main
-from numpylstm.tasks import filtering, gradients
+from numpylstm.tasks import filtering, gradients, live
 
 RATE = 8000  # Hz
 SAMPLES = 9001
@@ -342,6 +342,112 @@ def test_seconds_and_seed_are_in_the_figures_of_every_command(command, model, ve
     before, after = pair()
     figures = command.json("filter", verb, model, before, "out.wav" if verb == "apply" else after)
     assert {"seconds", "seed"} <= figures.keys()
+
+
+# ------------------------------------------------------------------------ filter stream, live, demo
+
+
+@pytest.mark.parametrize("block", ["1", "7", "480"])
+def test_filter_stream_gives_what_apply_gives(command, model, block):
+    write("in.wav", signal(2000), subtype="FLOAT")
+    figures = command.json(
+        "filter", "stream", model, "in.wav", "streamed.wav", "--block", block, "--out", "run"
+    )
+    assert {"real_time_factor", "p99_ms", "seconds", "seed"} <= figures.keys()
+    assert figures["blocks"] == -(-2000 // int(block)) and figures["rate"] == RATE
+    assert 0 <= figures["difference"] < 1e-6
+    command.json("filter", "apply", model, "in.wav", "applied.wav")
+    np.testing.assert_allclose(sf.read("streamed.wav")[0], sf.read("applied.wav")[0], atol=1e-6)
+    assert json.loads(Path("run/stream.json").read_text())["blocks"] == figures["blocks"]
+
+
+def test_filter_stream_writes_no_file_unasked_and_speaks_of_real_time(command, model):
+    write("in.wav", signal(2000, channels=2))
+    before = tree()
+    assert "times real time" in command("filter", "stream", model, "in.wav") and command.code == 0
+    assert tree() == before
+
+
+def test_filter_live_simulates_a_sound_card(command, model):
+    figures = command.json("filter", "live", model, "--simulate", "--seconds", "0.5", "--block", "64")
+    assert {"real_time_factor", "p99_ms", "seconds", "seed"} <= figures.keys()
+    assert figures["simulated"] is True and figures["blocks"] == -(-RATE // 2 // 64)
+    assert "simulated sound card, as asked for" in command.err
+
+
+def test_filter_live_without_a_sound_card_says_that_it_simulates(command, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    assert "times real time" in command("filter", "live", model, "--seconds", "0.1") and command.code == 0
+    assert "no sound card" in command.err
+
+
+def test_filter_live_plays_through_a_sound_card_and_hands_its_remarks_on(command, model, monkeypatch):
+    def play(net, rate, seconds, block):
+        return live.Meter(block, rate, [0.001], ["input overflow", "input overflow"])
+
+    monkeypatch.setattr(live, "find_sound_card", lambda: object())
+    monkeypatch.setattr(live, "live", play)
+    figures = command.json("filter", "live", model, "--seconds", "1")
+    assert figures["simulated"] is False and figures["rate"] == RATE
+    assert "mind the feedback" in command.err and command.err.count("input overflow") == 1
+
+
+@pytest.mark.parametrize("block", ["0", "-1"])
+def test_blocks_without_samples_are_refused(command, model, block):
+    write("in.wav", signal(100))
+    assert f"got {block}" in command.refused("filter", "stream", model, "in.wav", "out.wav", "--block", block)
+    command("filter", "live", model, "--simulate", "--seconds", "0.1", "--block", block)
+    assert command.code == 2 and f"got {block}" in command.err and command.out == ""
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "x"])
+def test_no_time_to_play_is_refused(command, model, seconds):
+    assert command("filter", "live", model, "--simulate", "--seconds", seconds) == "" and command.code == 2
+    assert f"got {seconds}" in command.err
+
+
+def test_filter_demo_leaves_sound_to_compare(command):
+    figures = command.json("filter", "demo", "--quick", "--hidden-size", "4", "--out", "run")
+    assert {"esr_db", "real_time_factor", "seconds", "seed"} <= figures.keys() and figures["esr_db"] < 0
+    sounds = {name: sf.read(f"run/{name}.wav") for name in ("input", "target", "output")}
+    assert {(len(samples), rate) for samples, rate in sounds.values()} == {(220_500 // 4, 11_025)}
+    error = np.square(sounds["output"][0] - sounds["target"][0]).sum() / np.square(sounds["target"][0]).sum()
+    assert 10 * np.log10(error) == pytest.approx(figures["esr_db"], abs=0.1)
+    for name in sounds:
+        Path(f"run/{name}.wav").unlink()
+    check_run("run", "filter.png", "filter")
+
+
+# ----------------------------------------------------------------------- what was found in the files
+
+
+def test_a_late_target_is_told_and_aligned(command, model):
+    x = signal()[:, 0]
+    y = 0.5 * np.tanh(2 * np.concatenate([np.zeros(50), x[:-50]]))
+    write("before.wav", x)
+    write("after.wav", y[:-20])
+    figures = command.json("filter", "eval", model, "before.wav", "after.wav")
+    assert figures["delay_samples"] == 50 and figures["esr_db"] < 0
+    assert "50 samples" in command.err and "the last 20 samples" in command.err
+    assert command.err.splitlines() == figures["remarks"]
+    figures = command.json("filter", "train", "before.wav", "after.wav", "--quick", "--out", "run")
+    assert figures["delay_samples"] == 50 and "50 samples" in command.err
+    config = json.loads(Path("run/config.json").read_text())["config"]
+    assert len(config["remarks"]) == 2 and figures["residual"] in (True, False)
+
+
+def test_a_model_is_not_overwritten_by_its_plug_in_file(command, model):
+    nl.load(f"{model}/model.safetensors").save("box")
+    assert "another file than the model" in command.refused(
+        "filter", "export", "box", "box", "--format", "nam"
+    )
+
+
+@pytest.mark.parametrize(
+    "option, value", [("--iterations", "0"), ("--pre-emphasis", "1"), ("--pre-emphasis", "-0.1")]
+)
+def test_an_option_of_the_training_out_of_its_range_is_refused(command, option, value):
+    assert f"got {value}" in command.refused("filter", "train", *pair(), option, value, "--out", "run")
 
 
 # -------------------------------------------------------------------------- filter export and import

@@ -16,6 +16,9 @@ TAPS = 256
 ONSET = 32
 """Samples within which the beginning of the filter must have shown itself."""
 
+SHOWN = 0.03
+"""Share of what the filter explains that must be lost without those samples."""
+
 FLOOR = 1e-6
 """Share of the energy below which it does not matter who explains it, -60 dB."""
 
@@ -51,7 +54,8 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     start, stop = max(first + count - 1, 0), n + min(first, 0)
     past = np.lib.stride_tricks.sliding_window_view(before, count)[start - first - count + 1 :]
     gram, product, energy = np.zeros((count, count)), np.zeros(count), 0.0
-    for begin in np.linspace(start, max(stop - 4096, start), 8).astype(int):
+    blocks = min(max(-(-(stop - start) // 4096), 1), 8)
+    for begin in np.linspace(start, max(stop - 4096, start), blocks).astype(int):
         rows = past[begin - start :][: min(4096, stop - begin)]
         wanted = after[begin : begin + len(rows)]
         gram += rows.T @ rows
@@ -65,9 +69,11 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     best = max(float(unexplained[0]), 0.0)
     if best > 0.9:
         return 0
-    onset = int(np.flatnonzero(unexplained <= 1.1 * best + FLOOR)[-1])
-    # A delay ends all at once. What fades in is a tone, or a box slower than the filter is long.
-    if unexplained[min(onset + ONSET, count - 1)] < min(max(2 * best, 1e-3), best + 0.1 * (1 - best)):
+    # Of a box that bends, a filter explains only a part: then the loss is measured by that part.
+    onset = int(np.flatnonzero(unexplained <= best + min(best, 0.01 * (1 - best)) + FLOOR)[-1])
+    # A delay ends all at once. What fades in is a box slower than the filter is long; and of a tone any
+    # two coefficients explain everything, even the last.
+    if onset >= 2 * taps or unexplained[onset + ONSET] < best + SHOWN * (1 - best):
         return 0
     late = first + onset
     return late if late < 0 or late >= SMALLEST_DELAY else 0
