@@ -5,7 +5,7 @@ Signals are (n,), full scale 1.
 
 import numpy as np
 from scipy import signal as dsp
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_toeplitz, solve_triangular, toeplitz
+from scipy.linalg import solve_toeplitz, solve_triangular, toeplitz
 
 SMALLEST_DELAY = 8
 """Samples of lateness that are left alone: as much may be the box's own doing."""
@@ -47,7 +47,7 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     cross = dsp.correlate(after, before, method="fft")[n - 1 - lags : n + lags + taps]
     starts = np.arange(0, 2 * lags, taps // 4)
     columns = np.stack([cross[start : start + taps] for start in starts], axis=1)
-    explained = np.einsum("ij,ij->j", columns, cho_solve(cho_factor(toeplitz(auto)), columns))
+    explained = np.einsum("ij,ij->j", columns, np.linalg.solve(toeplitz(auto), columns))
     near = int(starts[np.argmax(explained)]) - lags
     first, count = near - taps, 3 * taps
     # Row k of the gram matrix is `before` at lag first + count - 1 - k: the latest first, so that in the
@@ -63,7 +63,7 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     for k in range(count - 1):  # one sample later, one product leaves each sum and one enters
         gram[k + 1, 1:] = gram[k, :-1] - head[k] * head + tail[k] * tail
     gram[np.diag_indices(count)] += 1e-7 * np.trace(gram) / count
-    adds = solve_triangular(cholesky(gram, lower=True), product, lower=True) ** 2
+    adds = solve_triangular(np.linalg.cholesky(gram), product, lower=True) ** 2
     unexplained = 1 - np.cumsum(adds)[::-1] / max(
         energy, np.finfo(float).tiny
     )  # by filters from lag first on
@@ -74,7 +74,7 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     onset = int(np.flatnonzero(unexplained <= best + min(best, 0.01 * (1 - best)) + FLOOR)[-1])
     # A delay ends all at once. What fades in is a box slower than the filter is long. And of a tone any two
     # coefficients explain everything, even the last, far from the neighbourhood; of noise, each a little.
-    if not taps // 4 <= onset < 2 * taps or unexplained[min(onset + ONSET, count - 1)] < best + SHOWN * (
+    if not taps // 16 <= onset < 2 * taps or unexplained[min(onset + ONSET, count - 1)] < best + SHOWN * (
         1 - best
     ):
         return 0
