@@ -13,7 +13,11 @@ RATE = 8000  # Hz
 
 
 def network(seed: int = 0) -> nl.Layer:
-    return nl.Residual(nl.Sequential(nl.LSTM(1, 5), nl.Dense(5, 1)), dtype=np.float32, seed=seed)
+    net = nl.Residual(nl.Sequential(nl.LSTM(1, 5), nl.Dense(5, 1)), dtype=np.float32, seed=seed)
+    net.theta[...] += 0.2 * np.random.default_rng(seed).standard_normal(
+        net.theta.size
+    )  # silence moves it too
+    return net
 
 
 def sound(samples: int = 1000) -> np.ndarray:
@@ -66,6 +70,19 @@ def test_the_first_block_that_only_makes_buffers_is_forgotten():
         live.callback_for(net, live.Meter(50, RATE))(x, out, 50, None, None)
     np.testing.assert_array_equal(once, again)
     np.testing.assert_allclose(once[:, 0], net.predict(x[:, :, None])[:, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 40])
+def test_a_stream_writes_where_it_is_told_to(n):
+    net, x = network(), sound(n)
+    expected = net.stream().process(x)
+    out = np.full(n, 9, np.float32)
+    assert net.stream().process(x, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    net.stream().process(x, out=x)
+    np.testing.assert_array_equal(x, expected)
+    with pytest.raises(ValueError, match=rf"expected out of shape \({n},\), got \({n}, 1\)"):
+        net.stream().process(x, out=np.zeros((n, 1), np.float32))
 
 
 # ------------------------------------------------------------------------------------- the meter
