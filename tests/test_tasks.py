@@ -1,4 +1,4 @@
-"""The tasks' own parts: measuring a tone, the free run, lanes, the reference recipe, the gradient table."""
+"""The tasks' own parts: measuring a tone, the free run, the reference recipe, the gradient table."""
 
 import inspect
 import math
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import numpylstm as nl
+from numpylstm.audio import pairs, wav
 from numpylstm.layers import Layer
 from numpylstm.tasks import filtering, gradients, sine
-from numpylstm.tasks.readout import refit
 from numpylstm.tasks.run import find_model, finite, open_run
 
 # -------------------------------------------------------------------------------- measuring a tone
@@ -167,53 +167,215 @@ def test_an_unknown_recipe_is_refused():
 # -------------------------------------------------------------------------------------- filtering
 
 
-@pytest.mark.parametrize("samples", [1, 100, 6144, 50_001, 200_000])
-def test_lanes_cover_the_signal_in_its_order(samples):
-    signal = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-    laid_out = filtering.lanes(signal)
-    steps, count, features = laid_out.shape
-    assert features == 1 and 1 <= count <= filtering.LANES
-    assert laid_out.dtype == np.float32 and laid_out.flags.c_contiguous
-    np.testing.assert_array_equal(laid_out[:, :, 0].T.ravel(), signal[: steps * count])
-    assert samples - steps * count < count
-    if count > 1:
-        assert steps >= filtering.WARMUP + 4 * filtering.PIECE
-    assert (count == filtering.LANES) == (samples >= 32 * (256 + 4 * 512))
+@pytest.mark.parametrize("samples", [8, 100, 5000, 8192, 50_001, 200_000])
+@pytest.mark.parametrize("from_rest", [True, False])
+def test_lanes_lie_side_by_side_and_count_where_the_past_is_known(samples, from_rest):
+    x = np.arange(1.0, samples + 1)
+    laid_out = filtering.lanes(x, 2 * x, 3 * x, from_rest)
+    T, B = laid_out.weight.shape
+    assert T == min(filtering.LENGTH, samples // 2) and B == min(samples // T, filtering.LANES) + from_rest
+    assert laid_out.x.shape == laid_out.target.shape == (T, B, 1) and laid_out.x.dtype == np.float32
+    np.testing.assert_array_equal(laid_out.target, 2 * laid_out.x)
+    heard, plain = T // 8, B - from_rest
+    starts = laid_out.x[0, :plain, 0]
+    assert starts[0] == 1 and starts[-1] == samples - T + 1 and np.all(np.diff(starts) >= T)
+    np.testing.assert_array_equal(np.diff(laid_out.x[:, :plain, 0], axis=0), 1)
+    np.testing.assert_array_equal(laid_out.weight[heard:, :plain], 1)
+    np.testing.assert_array_equal(laid_out.weight[:heard, int(from_rest) : plain], 0)
+    np.testing.assert_array_equal(laid_out.weight[:heard, 0], float(from_rest))
+    if from_rest:
+        # The last begins with silence, in which errors weigh more, and goes on from the first sample.
+        np.testing.assert_array_equal(laid_out.x[:heard, -1], 0)
+        np.testing.assert_array_equal(laid_out.x[heard:, -1], laid_out.x[: T - heard, 0])
+        assert set(laid_out.weight[:heard, -1]) <= {filtering.SILENCE_WEIGHT}
+        np.testing.assert_array_equal(laid_out.weight[heard:, -1], 1)
+    counted = 3 * laid_out.x[laid_out.weight > 0].astype(float)
+    assert laid_out.energy == pytest.approx(np.square(counted).sum(), rel=1e-6)
 
 
-def test_the_loss_of_a_piece_is_measured_against_the_level_of_the_whole():
-    rng = np.random.default_rng(0)
-    whole = np.concatenate([rng.standard_normal(500), 1e-9 * rng.standard_normal(500)])
-    loss = filtering.esr_of_piece(whole)
-    y, target = rng.standard_normal((50, 4, 1)), rng.standard_normal((50, 4, 1))
-    value, dy = loss(y, target)
-    assert value == pytest.approx(np.mean((y - target) ** 2) / np.mean(whole**2), rel=1e-12)
-    step = rng.standard_normal(y.shape)
-    slope = (loss(y + 1e-6 * step, target)[0] - loss(y - 1e-6 * step, target)[0]) / 2e-6
-    assert slope == pytest.approx((dy * step).sum(), rel=1e-7)
-    silence = np.zeros((500, 1, 1))
-    loud, quiet = (loss(silence, part[:, None, None])[0] for part in np.split(whole, 2))
-    assert quiet < 1e-15 and loud == pytest.approx(2, rel=1e-9), "a silent piece hardly counts"
-    assert loss(y.astype(np.float32), target.astype(np.float32))[1].dtype == np.float32
+def test_the_energy_of_silent_lanes_is_not_zero():
+    silence = np.zeros(5000)
+    assert filtering.lanes(silence, silence, silence, True).energy > 0
+
+
+def bent(samples: int = 9000, late: int = 0, seed: int = 0) -> filtering.Recording:
+    """Noise, and the same clipped, so many samples late."""
+    x = 0.2 * np.random.default_rng(seed).standard_normal(samples + abs(late))
+    y = 0.5 * np.tanh(3 * x)
+    if late >= 0:
+        return filtering.Recording(x[late:], y[:samples], 8000)
+    return filtering.Recording(x[:samples], y[-late:], 8000)
+
+
+def test_the_parts_follow_each_other_and_leave_nothing_out():
+    for samples in (8192, 9001, 100_003):
+        learn, decide, held_out = filtering.parts(samples)
+        assert learn.start == 0 and learn.stop == decide.start
+        assert decide.stop == held_out.start and held_out.stop == samples
+        assert held_out.stop - held_out.start == pytest.approx(samples / 4, abs=1)
+        assert decide.stop - decide.start == pytest.approx(samples / 10, abs=1)
+
+
+@pytest.mark.parametrize("late", [300, 40, -25])
+def test_an_alignment_takes_the_delay_away_and_says_so(late):
+    aligned = filtering.align(bent(late=late))
+    assert aligned.delay == late and len(aligned.input) == len(aligned.target) == 9000 - abs(late)
+    np.testing.assert_allclose(aligned.target, 0.5 * np.tanh(3 * aligned.input), atol=1e-12)
+    (remark,) = aligned.remarks
+    assert f"{abs(late)} samples ({abs(late) / 8:.1f} ms) {'late' if late > 0 else 'early'}" in remark
+
+
+def test_what_is_aligned_is_left_alone():
+    recording = bent()
+    assert filtering.align(recording) is recording
+
+
+def test_clipping_and_long_silence_are_said():
+    signal = 0.7 * np.sin(np.arange(30_000) / 5)
+    assert filtering.defects(signal, 8000, "a.wav") == []
+    signal[4000:20_000] = 0
+    (silent,) = filtering.defects(signal, 8000, "a.wav")
+    assert silent == "a.wav is silent (below -90 dBFS) for 2.0 s from 0.5 s on"
+    clipped, silent = filtering.defects(signal.clip(-0.6, 0.6), 8000, "a.wav")
+    assert "a.wav is clipped" in clipped and silent.startswith("a.wav is silent")
+    signal[5000:11_900:100] = 0.1
+    assert filtering.defects(signal[:12_000], 8000, "a.wav") == [], "less than a second"
+
+
+def test_files_of_lengths_a_little_apart_are_cut_to_the_shorter_and_it_is_said(tmp_path):
+    recording = bent(10_000)
+    wav.write(tmp_path / "in.wav", recording.input, 8000, "FLOAT")
+    wav.write(tmp_path / "out.wav", recording.target[:9500], 8000, "FLOAT")
+    loaded = filtering.load_recording(tmp_path / "in.wav", tmp_path / "out.wav")
+    np.testing.assert_allclose(loaded.input, recording.input[:9500], atol=1e-7)
+    np.testing.assert_allclose(loaded.target, recording.target[:9500], atol=1e-7)
+    assert loaded.remarks == ("the last 500 samples of the longer file have no counterpart",)
+    wav.write(tmp_path / "out.wav", recording.target[:9000], 8000, "FLOAT")
+    with pytest.raises(ValueError, match=r"of the same length, got .* with 10000 .* with 9000"):
+        filtering.load_recording(tmp_path / "in.wav", tmp_path / "out.wav")
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_gains_are_folded_into_the_weights(cell, residual):
+    recording = bent()
+    start = nl.Sequential(filtering.CELLS[cell.lower()](1, 5), dtype=np.float32, seed=1)
+    candidate = filtering.Candidate.of(start, recording, residual, 0.5)
+    candidate.fit(2, progress=False)
+    x = recording.input.astype(np.float32)[:, None, None]
+    body = candidate.body.predict(candidate.gain_in * x)
+    expected = candidate.readout.predict(body).astype(float) / candidate.gain_out + residual * x
+    net = candidate.network()
+    assert net.dtype == np.float32 and isinstance(net, nl.Residual) == residual
+    np.testing.assert_allclose(net.predict(x), expected, atol=2e-6)
+    assert np.abs(expected - residual * x).max() > 0.1, "or nothing would be shown"
+    assert isinstance((net.layers[0] if residual else net).layers[0], getattr(nl, cell))
 
 
 @pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("cell, kind", [("lstm", nl.LSTM), ("gru", nl.GRU)])
-def test_the_filter_network_goes_from_one_sample_to_one_sample(cell, kind, residual):
-    net = filtering.build_network(cell, 7, residual, 0)
-    assert net.predict(np.zeros((5, 3, 1))).shape == (5, 3, 1) and net.dtype == np.float32
-    assert isinstance(net, nl.Residual) == residual
-    layers = (net.layers[0] if residual else net).layers
-    assert isinstance(layers[0], kind) and layers[0].hidden_size == 7
+def test_a_candidate_hears_its_level_and_aims_at_what_is_left(residual):
+    recording = bent()
+    start = nl.Sequential(nl.GRU(1, 3), dtype=np.float32, seed=1)
+    candidate = filtering.Candidate.of(start, recording, residual, 0.1)
+    learn, _, _ = filtering.parts(9000)
+    assert np.sqrt(np.mean((candidate.gain_in * recording.input[learn]) ** 2)) == pytest.approx(0.1)
+    assert np.sqrt(np.mean((candidate.gain_out * recording.target[learn]) ** 2)) == pytest.approx(1)
+    heard = candidate.learn.x[:, 0, 0] / candidate.gain_in
+    np.testing.assert_allclose(heard, recording.input[: len(heard)], rtol=1e-5)
+    wanted = candidate.learn.target[:, 0, 0] / candidate.gain_out + residual * heard
+    np.testing.assert_allclose(wanted, recording.target[: len(heard)], atol=1e-5)
+    candidate.body.theta[...] = 0
+    assert start.theta.any(), "the others' start is not touched"
 
 
-def test_an_unknown_cell_is_refused():
-    with pytest.raises(ValueError, match="'lstm' or 'gru', got 'transistor'"):
-        filtering.build_network("transistor", 3, True, 0)
+def test_what_a_trial_chose_is_in_the_figures_and_in_a_sentence(monkeypatch):
+    errors = {(True, 0.1): 3.0, (True, 0.5): 2.0, (False, 0.1): 1.0, (False, 0.5): 4.0}
+    fitted = []
+
+    def fit(self, iterations, **options):
+        fitted.append((self.residual, self.level, iterations))
+        self.error = errors[self.residual, self.level]
+
+    monkeypatch.setattr(filtering.Candidate, "fit", fit)
+    result = filtering.train(bent(), hidden_size=3, iterations=40, progress=False)
+    assert fitted == [*((*choice, 15) for choice in errors), (False, 0.1, 25)]
+    assert result.figures["residual"] is False and result.figures["level"] == 0.1
+    assert (
+        result.chosen == "the input is not added to the output; the network hears it at an RMS level of 0.1"
+    )
+    fitted.clear()
+    result = filtering.train(bent(), hidden_size=3, iterations=10, residual=True, progress=False)
+    assert fitted == [(True, 0.1, 10), (True, 0.5, 10)], "the trials were all there was to do"
+    assert isinstance(result.net, nl.Residual) and "the input is added to the output" in result.chosen
+
+
+def test_a_trial_that_reaches_the_goal_is_the_last():
+    recording = filtering.built_in_recording()
+    result = filtering.train(recording, hidden_size=3, progress=False)
+    assert result.figures["residual"] and result.figures["level"] == filtering.LEVELS[0]
+    assert result.figures["esr_db"] < -75 and "goal" in result.history.stopped
+
+
+def test_a_candidate_that_diverges_is_not_chosen():
+    recording = bent()
+    huge = filtering.Recording(1e30 * recording.input, recording.target, recording.rate)
+    with np.errstate(all="ignore"):
+        result = filtering.train(huge, hidden_size=3, quick=True, progress=False)
+    assert result.figures["residual"] is False and not result.history.diverged
+    assert result.figures["esr_db"] < -3
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"cell": "transistor"}, "'lstm' or 'gru', got 'transistor'"),
+        ({"pre_emphasis": 1.0}, "below 1, got 1.0"),
+        ({"pre_emphasis": -0.1}, "from 0 .*, got -0.1"),
+        ({"iterations": 0}, "at least 1 iteration, got 0"),
+        ({"hidden_size": 0}, "hidden_size"),
+    ],
+)
+def test_an_option_of_the_filter_out_of_its_range_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        filtering.train(bent(), progress=False, **options)
+
+
+def test_a_part_of_the_target_without_sound_is_refused():
+    for part, use in zip(filtering.parts(9000), ("trained on", "decided by", "held out"), strict=True):
+        recording = bent()
+        recording.target[part] = 0
+        with pytest.raises(ValueError, match=f"the target silent in the part {use}"):
+            filtering.train(recording, progress=False)
+
+
+def test_the_same_seed_gives_the_same_filter():
+    nets = [
+        filtering.train(bent(), hidden_size=3, quick=True, seed=seed, progress=False).net.theta
+        for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(nets[0], nets[1])
+    assert not np.array_equal(nets[0], nets[2])
+
+
+def test_the_demo_recording_is_the_same_each_time_and_bends():
+    one, two = filtering.demo_recording(), filtering.demo_recording()
+    np.testing.assert_array_equal(one.input, two.input)
+    np.testing.assert_array_equal(one.target, two.target)
+    assert (one.rate, len(one.input), len(one.target)) == (11_025, 220_500, 220_500)
+    assert np.abs(one.target).max() < 1 and abs(one.target.mean()) < 1e-3
+    gain = one.input @ one.target / (one.input @ one.input)
+    assert np.square(one.target - gain * one.input).sum() > 0.03 * np.square(one.target).sum()
+    assert pairs.delay(one.input, one.target, one.rate) == 0
+
+
+def test_a_network_from_filter_coefficients_is_at_hand_here_too():
+    from numpylstm.tasks import iir
+
+    assert filtering.from_iir is iir.from_iir
 
 
 def test_every_channel_of_a_file_goes_through_on_its_own():
-    net = filtering.build_network("gru", 4, True, 0)
+    net = nl.Residual(nl.Sequential(nl.GRU(1, 4), nl.Dense(4, 1)), dtype=np.float32, seed=0)
     samples = np.random.default_rng(0).uniform(-1, 1, (3000, 2))
     both, factor = filtering.run_file(net, samples, 8000)
     assert both.shape == (3000, 2) and both.dtype == np.float64 and factor > 0
@@ -236,39 +398,6 @@ def test_the_held_out_part_is_never_trained_on(monkeypatch):
     np.testing.assert_array_equal(results[0].net.theta, results[1].net.theta)
     assert results[0].figures["esr_db"] < 0 < results[1].figures["esr_db"]
     assert len(results[0].target) == len(results[0].output) == n - int(0.75 * n)
-
-
-# ------------------------------------------------------------------------------------ the read-out
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_refitted_read_out_is_the_least_squares_solution(dtype):
-    rng = np.random.default_rng(0)
-    states = rng.standard_normal((200, 3))
-    wanted = states @ rng.standard_normal((3, 2)) + 1.5 + 0.1 * rng.standard_normal((200, 2))
-    layer = nl.Dense(3, 2, dtype=dtype, seed=0)
-    refit(layer, states.astype(dtype), wanted.astype(dtype))
-    expected = np.linalg.lstsq(np.column_stack([states, np.ones(200)]), wanted, rcond=None)[0]
-    np.testing.assert_allclose(layer.params["W"], expected[:3].T, rtol=1e-5)
-    np.testing.assert_allclose(layer.params["b"], expected[3], rtol=1e-5)
-
-
-@pytest.mark.parametrize("residual", [True, False])
-def test_the_filter_s_read_out_is_refitted_only_where_the_dev_part_agrees(residual):
-    rng = np.random.default_rng(0)
-    x, target = (filtering.lanes(rng.uniform(-1, 1, 9000)) for _ in range(2))
-    net = filtering.build_network("lstm", 3, residual, 0)
-    loss = filtering.esr_of_piece(np.ones(1))
-    before = net.theta.copy()
-    own_output = net.predict(x)  # a dev part that the network as it is cannot be beaten on
-    filtering.refit_readout(net, (x, target), (x, own_output), loss)
-    np.testing.assert_array_equal(net.theta, before)
-    data = (x, target)
-    loss_before = nl.evaluate(net, data, loss=loss, warmup=filtering.WARMUP)
-    filtering.refit_readout(net, data, data, loss)
-    assert nl.evaluate(net, data, loss=loss, warmup=filtering.WARMUP) < loss_before
-    assert not np.array_equal(net.theta[-4:], before[-4:])
-    np.testing.assert_array_equal(net.theta[:-4], before[:-4])
 
 
 # ------------------------------------------------------------------------------- the gradient table

@@ -5,7 +5,7 @@ Signals are (n,), full scale 1.
 
 import numpy as np
 from scipy import signal as dsp
-from scipy.linalg import cholesky, solve_toeplitz, solve_triangular
+from scipy.linalg import solve_toeplitz, solve_triangular, toeplitz
 
 SMALLEST_DELAY = 8
 """Samples of lateness that are left alone: as much may be the box's own doing."""
@@ -15,6 +15,9 @@ TAPS = 256
 
 ONSET = 32
 """Samples within which the beginning of the filter must have shown itself."""
+
+SHOWN = 0.05
+"""Share of what the filter explains that must be lost without those samples."""
 
 FLOOR = 1e-6
 """Share of the energy below which it does not matter who explains it, -60 dB."""
@@ -35,39 +38,45 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     """
     n = min(len(before), len(after))
     taps, lags = min(TAPS, n // 64), min(int(longest * rate), n // 4)
-    if taps < 2 or not np.any(before[:n]) or not np.any(after[:n]):
+    if taps < 4 or lags < 1 or not np.any(before[:n]) or not np.any(after[:n]):
         return 0
     before, after = whitened(before[:n], after[:n])
-    auto = dsp.correlate(before, before, method="fft")[n - 1 :][:taps]
+    auto = dsp.correlate(before, before, method="fft")[n - 1 :][:taps].copy()
+    auto[0] *= 1 + 1e-7
     # cross[k] belongs to lag k - lags: the sum over t of after[t + lag] before[t]
     cross = dsp.correlate(after, before, method="fft")[n - 1 - lags : n + lags + taps]
     starts = np.arange(0, 2 * lags, taps // 4)
     columns = np.stack([cross[start : start + taps] for start in starts], axis=1)
-    explained = np.einsum("ij,ij->j", columns, solve_toeplitz(auto, columns))
+    explained = np.einsum("ij,ij->j", columns, np.linalg.solve(toeplitz(auto), columns))
     near = int(starts[np.argmax(explained)]) - lags
     first, count = near - taps, 3 * taps
-    # Column k is `before` at lag first + count - 1 - k: the latest first, so that in the Cholesky
-    # factor each row of the solution adds what one more coefficient at the filter's beginning explains.
+    # Row k of the gram matrix is `before` at lag first + count - 1 - k: the latest first, so that in the
+    # Cholesky factor each row of the solution adds what one more coefficient at the beginning explains.
     start, stop = max(first + count - 1, 0), n + min(first, 0)
-    past = np.lib.stride_tricks.sliding_window_view(before, count)[start - first - count + 1 :]
-    gram, product, energy = np.zeros((count, count)), np.zeros(count), 0.0
-    for begin in np.linspace(start, max(stop - 4096, start), 8).astype(int):
-        rows = past[begin - start :][: min(4096, stop - begin)]
-        wanted = after[begin : begin + len(rows)]
-        gram += rows.T @ rows
-        product += rows.T @ wanted
-        energy += float(wanted @ wanted)
+    past = before[start - first - count + 1 : stop - first]
+    wanted = after[start:stop]
+    product = dsp.correlate(past, wanted, "valid", "fft")
+    energy = float(wanted @ wanted)
+    gram = np.empty((count, count))
+    gram[0] = gram[:, 0] = dsp.correlate(past, past[: len(wanted)], "valid", "fft")
+    head, tail = past[: count - 1], past[len(wanted) :]
+    for k in range(count - 1):  # one sample later, one product leaves each sum and one enters
+        gram[k + 1, 1:] = gram[k, :-1] - head[k] * head + tail[k] * tail
     gram[np.diag_indices(count)] += 1e-7 * np.trace(gram) / count
-    adds = solve_triangular(cholesky(gram, lower=True), product, lower=True) ** 2
+    adds = solve_triangular(np.linalg.cholesky(gram), product, lower=True) ** 2
     unexplained = 1 - np.cumsum(adds)[::-1] / max(
         energy, np.finfo(float).tiny
     )  # by filters from lag first on
     best = max(float(unexplained[0]), 0.0)
     if best > 0.9:
         return 0
-    onset = int(np.flatnonzero(unexplained <= 1.1 * best + FLOOR)[-1])
-    # A delay ends all at once. What fades in is a tone, or a box slower than the filter is long.
-    if unexplained[min(onset + ONSET, count - 1)] < min(max(2 * best, 1e-3), best + 0.1 * (1 - best)):
+    # Of a box that bends, a filter explains only a part: then the loss is measured by that part.
+    onset = int(np.flatnonzero(unexplained <= best + min(best, 0.01 * (1 - best)) + FLOOR)[-1])
+    # A delay ends all at once. What fades in is a box slower than the filter is long. And of a tone any two
+    # coefficients explain everything, even the last, far from the neighbourhood; of noise, each a little.
+    if not taps // 16 <= onset < 2 * taps or unexplained[min(onset + ONSET, count - 1)] < best + SHOWN * (
+        1 - best
+    ):
         return 0
     late = first + onset
     return late if late < 0 or late >= SMALLEST_DELAY else 0

@@ -189,7 +189,7 @@ class Candidate:
         self.history = fit_projected(
             self.body, self.readout, self.learn, self.decide, iterations=iterations, **options
         )
-        self.error = min(self.history.validation_loss)
+        self.error = np.inf if self.history.diverged else min(self.history.validation_loss)
 
     def network(self) -> Layer:
         """The network from the recording's own samples to the recording's own samples."""

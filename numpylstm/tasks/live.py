@@ -27,6 +27,10 @@ class Meter:
     seconds: list[float] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.block < 1:
+            raise ValueError(f"expected blocks of at least 1 sample, got {self.block}")
+
     def figures(self) -> dict[str, Any]:
         """The factor of real time, the 99th percentile of the blocks' times in ms, and how many came late."""
         lasts = self.block / self.rate
@@ -66,8 +70,6 @@ def simulate(net: Layer, samples: np.ndarray, rate: int, block: int = BLOCK) -> 
     Returns:
         Output (n,) float32, limited to full scale, and the times.
     """
-    if block < 1:
-        raise ValueError(f"expected blocks of at least 1 sample, got {block}")
     meter = Meter(block, rate)
     callback = callback_for(net, meter)
     count = -(-len(samples) // block)

@@ -147,11 +147,13 @@ def fit_projected(
         pre_emphasis: as in `projected`; the validation error is without.
         patience: end after so many iterations in a row without a validation error lower by a hundredth.
         goal: end where the validation error is no higher than this.
-        every: iterations between two looks at the validation error.
+        every: iterations between two looks at the validation error; of fewer iterations, the last gets one.
 
     Returns:
-        One entry every `every` iterations, the first before the first. `stopped` says why it ended early.
+        One entry every `every` iterations, the first before the first. `stopped` says why it ended early;
+        `diverged`, that already the first error was not finite, and nothing was trained.
     """
+    every = min(every, iterations)
     history = History(unit="iteration", every=every)
     objective = projected(body, readout, train, pre_emphasis=pre_emphasis)
     best, lowest, waterline, patient_since, iteration = (body.theta, readout.theta), np.inf, np.inf, 0, 0
@@ -193,6 +195,8 @@ def fit_projected(
     with progress_bar(iterations, "iteration", progress, title) as bar:
         counted_value(body.theta)
         look(bar)
+        if not np.isfinite(value):
+            history.stopped, history.diverged = f"stopped at iteration 0: the loss is {value}", True
         if not history.stopped:
             result = lbfgs(
                 counted_value,
