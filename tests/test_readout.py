@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tqdm
 from scipy.signal import lfilter
 
 import numpylstm as nl
@@ -262,7 +263,9 @@ def test_an_error_beyond_all_numbers_is_told_and_trains_nothing():
     np.testing.assert_array_equal(body.theta, before)
 
 
-def test_progress_is_shown_on_standard_error_with_its_title(capsys):
+def test_progress_is_shown_on_standard_error_with_its_title(capsys, monkeypatch):
+    bar = tqdm.tqdm
+    monkeypatch.setattr(tqdm, "tqdm", lambda **options: bar(**options | {"delay": 0, "mininterval": 0}))
     lanes = filtered(60, 0)
     fit_projected(*network(), lanes, lanes, iterations=1, title="trial 1 of 4")
     out, err = capsys.readouterr()
