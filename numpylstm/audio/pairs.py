@@ -64,9 +64,8 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
         gram[k + 1, 1:] = gram[k, :-1] - head[k] * head + tail[k] * tail
     gram[np.diag_indices(count)] += 1e-7 * np.trace(gram) / count
     adds = solve_triangular(np.linalg.cholesky(gram), product, lower=True) ** 2
-    unexplained = 1 - np.cumsum(adds)[::-1] / max(
-        energy, np.finfo(float).tiny
-    )  # by filters from lag first on
+    # By filters that begin at lag first, first + 1, ...
+    unexplained = 1 - np.cumsum(adds)[::-1] / max(energy, np.finfo(float).tiny)
     best = max(float(unexplained[0]), 0.0)
     if best > 0.9:
         return 0
@@ -74,9 +73,8 @@ def delay(before: np.ndarray, after: np.ndarray, rate: int, longest: float = 0.5
     onset = int(np.flatnonzero(unexplained <= best + min(best, 0.01 * (1 - best)) + FLOOR)[-1])
     # A delay ends all at once. What fades in is a box slower than the filter is long. And of a tone any two
     # coefficients explain everything, even the last, far from the neighbourhood; of noise, each a little.
-    if not taps // 16 <= onset < 2 * taps or unexplained[min(onset + ONSET, count - 1)] < best + SHOWN * (
-        1 - best
-    ):
+    without = unexplained[min(onset + ONSET, count - 1)]
+    if not taps // 16 <= onset < 2 * taps or without < best + SHOWN * (1 - best):
         return 0
     late = first + onset
     return late if late < 0 or late >= SMALLEST_DELAY else 0

@@ -11,7 +11,7 @@ best read-out on top of it. What is left is a loss of theta alone,
 and its gradient is that of `loss` by theta with W held at W*: the term dW*/dtheta is multiplied by
 d loss / dW, which is zero at the optimum. This is variable projection (Golub & Pereyra 1973, SIAM J. Numer.
 Anal. 10). L is far better behaved than the loss it came from, and it has no noise, so L-BFGS can take it in
-strides: a hundred of its steps go further than ten thousand of Adam's.
+strides: a hundred of its steps go further than two thousand of Adam's.
 """
 
 import time
