@@ -173,6 +173,8 @@ def filter_stream_command(args: argparse.Namespace) -> tuple[Figures, str]:
     net, rate = filtering.load(args.model)
     audio = wav.read(args.input)
     filtering.check_rate(rate, audio.rate, args.input)
+    if args.output:
+        filtering.check_another(args.output, args.input, "the input")
     samples = wav.mono(audio.samples)
     output, meter = live.simulate(net, samples, audio.rate, args.block)
     whole, _ = filtering.run_file(net, samples[:, None], audio.rate)
@@ -250,9 +252,7 @@ def filter_export_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from .tasks import filtering
 
     net, rate = filtering.load(args.model)
-    model = find_model(args.model)
-    if os.path.exists(args.file) and os.path.samefile(model, args.file):
-        raise ValueError(f"expected another file than the model, got {args.file} for both")
+    filtering.check_another(args.file, find_model(args.model), "the model")
     remarks = interop.save(net, args.file, format=args.format, rate=rate)
     for sentence in remarks:
         remark(sentence)

@@ -361,6 +361,11 @@ def test_filter_stream_gives_what_apply_gives(command, model, block):
     assert json.loads(Path("run/stream.json").read_text())["blocks"] == figures["blocks"]
 
 
+def test_filter_stream_does_not_write_onto_its_input(command, model):
+    before = pair()[0]
+    assert "another file than the input" in command.refused("filter", "stream", model, before, before)
+
+
 def test_filter_stream_writes_no_file_unasked_and_speaks_of_real_time(command, model):
     write("in.wav", signal(2000, channels=2))
     before = tree()

@@ -296,8 +296,7 @@ def apply(
     """
     net, rate = load(model)
     audio = wav.read(input_path)
-    if os.path.exists(output_path) and os.path.samefile(input_path, output_path):
-        raise ValueError(f"expected another file for the output than the input, got {output_path} for both")
+    check_another(output_path, input_path, "the input")
     check_rate(rate, audio.rate, input_path)
     output, factor = run_file(net, audio.samples, audio.rate)
     clipped = wav.write(output_path, output, audio.rate, audio.subtype)
@@ -314,6 +313,12 @@ def evaluate(
     output, factor = run_file(net, recording.input[:, None], recording.rate)
     figures = {"esr_db": finite_esr_db(output[:, 0], recording.target), "real_time_factor": factor}
     return figures | {"delay_samples": recording.delay, "remarks": list(recording.remarks)}
+
+
+def check_another(output: str | PathLike[str], source: str | PathLike[str], name: str) -> None:
+    """Refuse to write onto the file that is read; `name` is what the message calls that file."""
+    if os.path.exists(output) and os.path.samefile(source, output):
+        raise ValueError(f"expected another file than {name}, got {output} for both")
 
 
 def check_rate(trained: int | None, rate: int, path: str | PathLike[str]) -> None:
