@@ -1,0 +1,65 @@
+"""Synthetic singers: pairs of a voice and its accompaniment from NumPy and SciPy alone, the same for a seed.
+
+    clip = synthetic_singer(seed=0)          # clip.voice, clip.accompaniment, both (n,) at clip.rate Hz
+
+The voice is a source and a filter (`voice`), the accompaniment a small band (`band`), and both play from the
+same key, tempo and chords (`score`). Singers and songs of the split "test" have lengths of the vocal tract,
+keys and tempi that those of "train" never have.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .band import play
+from .score import compose, melody
+from .tones import at_level
+from .voice import draw_singer, sing
+
+LEVEL = 0.1
+"""RMS of the accompaniment; that of the voice is the same, or 5 dB below for hard clips."""
+
+PRESETS = ("plain", "hard")
+HARD_DB = -5.0
+
+
+class SyntheticClip(NamedTuple):
+    name: str
+    voice: NDArray[np.float64]
+    accompaniment: NDArray[np.float64]
+    rate: int
+
+
+def synthetic_singer(
+    seed: int = 0, *, split: str = "train", preset: str = "plain", seconds: float = 8.0, rate: int = 16000
+) -> SyntheticClip:
+    """One clip: a singer, a song and a band, all drawn from the seed.
+
+    Args:
+        split: "train" or "test"; what one has of tracts, keys and tempi the other has not.
+        preset: "plain": voice as loud as the accompaniment, in most clips with a lead instrument;
+            "hard": voice 5 dB down, a lead instrument always, and a backing voice.
+
+    Raises:
+        ValueError: an unknown split or preset, less than a second, a rate below 8000 Hz.
+    """
+    if split not in ("train", "test") or preset not in PRESETS:
+        raise ValueError(
+            f"expected split 'train' or 'test' and preset 'plain' or 'hard', got {split!r} and {preset!r}"
+        )
+    if seconds < 1 or rate < 8000:
+        raise ValueError(f"expected at least 1 s at 8000 Hz, got {seconds} s at {rate} Hz")
+    rng = np.random.default_rng((seed, ("train", "test").index(split), PRESETS.index(preset)))
+    n = round(seconds * rate)
+    score = compose(seconds, split, rng)
+    singer = draw_singer(split, rng)
+    voice = at_level(sing(singer, melody(score, singer.low, singer.high, rng), n, rate, rng), LEVEL)
+    hard = preset == "hard"
+    band = at_level(play(score, n, rate, rng, lead=True if hard else None), LEVEL)
+    if hard:
+        other = draw_singer(split, rng)
+        backing = sing(other, melody(score, other.low, other.high, rng), n, rate, rng)
+        band = at_level(band + at_level(backing, LEVEL * 10.0 ** (rng.uniform(-10, -5) / 20)), LEVEL)
+        voice = voice * 10.0 ** (HARD_DB / 20)
+    return SyntheticClip(f"{split}_{preset}_{seed}", voice, band, rate)

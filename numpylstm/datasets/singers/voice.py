@@ -1,0 +1,218 @@
+"""A singer from equations: a source of harmonics and noise, and a vocal tract that filters it.
+
+The source-filter model of G. Fant, "Acoustic Theory of Speech Production", 1960: what the folds or a narrow
+place in the mouth send out is shaped by five resonances of the tract, the formants, which move from vowel to
+vowel. Formants are those of men in G. E. Peterson and H. L. Barney, "Control methods used in a study of the
+vowels", J. Acoust. Soc. Am. 24, 1952, scaled by the length of the tract.
+
+All controls are drawn every HOP samples (8 ms at 16 kHz) and the whole clip is made at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .score import Note, hertz
+from .tones import HOP, colour, equalizer, frequencies, harmonics, reverberate, static
+
+VOWELS = np.array(
+    [  # F1 to F5 in Hz: a, e, i, o, u
+        (730, 1090, 2440, 3400, 4300),
+        (530, 1840, 2480, 3500, 4400),
+        (280, 2250, 3000, 3600, 4500),
+        (570, 840, 2410, 3300, 4200),
+        (300, 870, 2240, 3300, 4200),
+    ],
+    float,
+)
+NASAL = np.array((270, 1150, 2200, 3200, 4200), float)
+GLIDES = np.array([(290, 700, 2200, 3300, 4200), (280, 2250, 2900, 3500, 4500), (350, 1100, 2600, 3400, 4300)])
+"""Where the formants come from in w, y and l."""
+
+NOISES = ((5500, 2500, 1.0), (3200, 1500, 1.0), (4500, 4000, 0.25), (1800, 900, 0.7), (4000, 1500, 0.8), (900, 1200, 0.5))
+"""Middle and width in Hz, and loudness, of the noise of s, sh, f and of the bursts of k, t, p."""
+
+TRACTS = {"train": ((12.6, 14.0), (14.6, 16.0), (16.6, 18.2)), "test": ((14.0, 14.6), (16.0, 16.6))}
+"""Lengths of the vocal tract in cm: those to test with are never trained on."""
+
+
+@dataclass(frozen=True)
+class Singer:
+    """What stays the same through a clip.
+
+    Attributes:
+        tract: length in cm; 17.5 is a man's.
+        low, high: range, in MIDI note numbers.
+        tilt: what the source falls by, dB an octave, beyond the fall of the filter.
+        breath: level of the noise in the source, against the harmonics.
+        vibrato: rate in Hz, and depth in semitones.
+        glide: seconds from one pitch to the next.
+        unsteady: semitones by which the pitch strays.
+        articulation: how likely a note begins with a consonant.
+    """
+
+    tract: float
+    low: float
+    high: float
+    tilt: float
+    breath: float
+    vibrato: tuple[float, float]
+    glide: float
+    unsteady: float
+    articulation: float
+
+
+def draw_singer(split: str, rng: np.random.Generator) -> Singer:
+    tract = rng.uniform(*TRACTS[split][int(rng.integers(len(TRACTS[split])))])
+    # A man's lowest note is about A2 (45), a woman's F3 (53) and a child's a little above.
+    low = 45 + 2.4 * (17.5 - tract) + rng.normal(0, 2)
+    return Singer(
+        tract=tract,
+        low=low,
+        high=low + rng.uniform(14, 21),
+        tilt=rng.uniform(-4.0, 4.0),
+        breath=10.0 ** rng.uniform(-2.3, -1.2),
+        vibrato=(rng.uniform(4.6, 6.6), rng.choice((0.0, 0.15, 0.3, 0.6)) * rng.uniform(0.5, 1.3)),
+        glide=rng.uniform(0.03, 0.12),
+        unsteady=rng.uniform(0.03, 0.2),
+        articulation=rng.uniform(0.6, 1.0),
+    )
+
+
+def sing(singer: Singer, notes: list[Note], n: int, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The notes as sung, (n,) samples."""
+    count = n // HOP + 2
+    step = HOP / rate
+    pitch = np.full(count, np.nan)
+    voiced, noisy = np.zeros(count), np.zeros(count)
+    formants = np.empty((count, 5))
+    formants[:] = VOWELS[0]
+    noise_gains = np.zeros((count, len(frequencies(rate))))
+    scale = 17.5 / singer.tract
+    f = frequencies(rate)
+    sounds = [np.exp(-(((f - scale**0.5 * mid) / width) ** 2)) for mid, width, _ in NOISES]
+    end = -np.inf
+    for note in notes:
+        start = note.start + rng.normal(0, 0.02)
+        first, last = (round(np.clip(t / step, 0, count)) for t in (start, note.start + note.seconds))
+        if last - first < 3:
+            continue
+        fresh = note.start - end > 0.15  # after a rest
+        end = note.start + note.seconds
+        vowel = _vowel(rng)
+        level = 10.0 ** (rng.normal(0, 2.5) / 20)
+        formants[first:last] = vowel
+        if rng.random() < 0.4:  # a diphthong
+            middle = first + int((last - first) * rng.uniform(0.4, 0.8))
+            formants[middle:last] = _vowel(rng)
+        pitch[first:last] = note.pitch
+        if fresh:
+            scoop = int(rng.uniform(0.03, 0.12) / step)
+            pitch[first : first + scoop] -= rng.choice((0, 0, 1, 2, 3))
+        time = np.arange(last - first) * step
+        shape = np.minimum(1, 0.5 + time / rng.uniform(0.05, 0.3)) * np.exp(-time * rng.uniform(0, 0.8))
+        voiced[first:last] = level * shape
+        if rng.random() < singer.articulation:
+            _consonant(first, last, step, voiced, noisy, noise_gains, formants, sounds, rng)
+        if fresh and rng.random() < 0.4:  # breath before a phrase
+            a, b = (max(first - int(s / step), 0) for s in (rng.uniform(0.15, 0.4), 0.04))
+            noisy[a:b], noise_gains[a:b] = rng.uniform(0.01, 0.05), _tract(VOWELS[1:2] * scale, f, 4.0)
+        if rng.random() < 0.6:  # let go a little before the next note
+            gap = int(rng.uniform(0.01, 0.15) / step)
+            voiced[max(last - gap, first) : last] *= 0.05
+    if np.isnan(pitch).all():
+        return np.zeros(n)
+    # Silence keeps the pitch of what was sung last, for the glide to begin from.
+    known = np.flatnonzero(~np.isnan(pitch))
+    pitch = pitch[known][np.clip(np.searchsorted(known, np.arange(count), side="right") - 1, 0, None)]
+    pitch = _smooth(pitch, singer.glide / step) + _vibrato(singer, voiced > 0, step, rng)
+    pitch += _smooth(rng.normal(0, 1, count), 0.08 / step) * singer.unsteady * np.sqrt(0.08 / step)
+    pitch += rng.normal(0, 0.03, count)
+    formants = _smooth(formants, 0.05 / step) * scale
+    formants *= 1 + _smooth(rng.normal(0, 1, (count, 5)), 0.06 / step) * 0.1
+    voiced, noisy = _smooth(voiced, 0.025 / step), _smooth(noisy, 0.012 / step)
+
+    samples = np.arange(n) / HOP
+    frequency = hertz(np.interp(samples, np.arange(count), pitch))
+    source = harmonics(frequency, 0.995, rate)
+    hiss = rng.standard_normal(n)
+    source += singer.breath * hiss * (1 + np.maximum(source, 0))
+    width = rng.uniform(0.7, 1.6)
+    loud = np.maximum(voiced, 1e-3)[:, None]
+    # Who sings louder sings brighter: the fall of the source depends on the level.
+    octaves = np.log2(np.maximum(f, 100) / 500)[None, :]
+    fall = 10.0 ** ((singer.tilt - 6 + 5 * np.log10(loud)) * octaves / 20)
+    gains = _tract(formants, f, width) * fall * voiced[:, None]
+    sound = colour(source, gains) + 3.0 * colour(hiss, noise_gains * noisy[:, None])
+    sound = static(sound, equalizer(rate, rng, 3.0))
+    if rng.random() < 0.7:
+        sound = reverberate(sound, rng.uniform(0.1, 0.8), 10.0 ** rng.uniform(-1.6, -0.7), rate, rng)
+    floor = np.sqrt(np.mean(sound**2)) * 10.0 ** rng.uniform(-3.5, -2.2)  # of the recording
+    return sound + floor * static(rng.standard_normal(n), equalizer(rate, rng, 6.0))
+
+
+def _vowel(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Formants of a vowel, or of one between two; no two singers say it alike."""
+    a, b = VOWELS[rng.integers(5)], VOWELS[rng.integers(5)]
+    between = rng.choice((0.0, rng.random()))
+    return (a ** (1 - between) * b**between) * rng.normal(1, 0.05, 5)
+
+
+def _consonant(
+    first: int,
+    last: int,
+    step: float,
+    voiced: NDArray[np.float64],
+    noisy: NDArray[np.float64],
+    noise_gains: NDArray[np.float64],
+    formants: NDArray[np.float64],
+    sounds: list[NDArray[np.float64]],
+    rng: np.random.Generator,
+) -> None:
+    """What a note begins with: a fricative, a plosive, a nasal or a glide, written into the controls."""
+    kind = rng.choice(("fricative", "plosive", "nasal", "glide"), p=(0.3, 0.3, 0.2, 0.2))
+    if kind in ("nasal", "glide"):
+        length = int(rng.uniform(0.04, 0.1) / step)
+        part = slice(first, min(first + length, last))
+        formants[part] = NASAL if kind == "nasal" else GLIDES[rng.integers(len(GLIDES))]
+        voiced[part] *= 0.35 if kind == "nasal" else 0.7
+        return
+    which = int(rng.integers(3)) + 3 * (kind == "plosive")
+    length = int(rng.uniform(0.06, 0.16) / step) if kind == "fricative" else max(int(rng.uniform(0.01, 0.03) / step), 1)
+    closed = 0 if kind == "fricative" else int(rng.uniform(0.02, 0.07) / step)
+    begin = max(first - length // 2 - closed, 0)
+    voiced[begin : begin + closed + length] *= 0.02 if rng.random() < 0.7 else 0.4
+    part = slice(begin + closed, begin + closed + length)
+    noisy[part] = NOISES[which][2] * 10.0 ** rng.uniform(-1.3, -0.2)
+    noise_gains[part] = sounds[which]
+
+
+def _tract(formants: NDArray[np.float64], f: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Gains (count, bins) of five resonances one after the other: Klatt, J. Acoust. Soc. Am. 67, 1980, fig. 6."""
+    gains = np.ones((len(formants), len(f)))
+    for k, bandwidth in enumerate((70, 90, 130, 200, 280)):
+        F = formants[:, k : k + 1]
+        square = (1 - (f / F) ** 2) ** 2 + (f * width * bandwidth / F**2) ** 2
+        gains /= np.sqrt(square)
+    gains *= 10.0 ** (1.1 * (f / formants[:, 4:]) ** 2).clip(0, 1.5)  # the resonances above the fifth
+    return np.minimum(gains, 100.0)
+
+
+def _vibrato(
+    singer: Singer, voiced: NDArray[np.bool_], step: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Semitones by which the pitch swings; it sets in where a note has been held for a while."""
+    rate, depth = singer.vibrato
+    count = len(voiced)
+    swing = np.sin(2 * np.pi * (rng.random() + np.cumsum(rate * (1 + 0.1 * rng.normal(0, 1, count))) * step))
+    growing = _smooth(rng.uniform(-0.5, 1.5, count // 40 + 2).clip(0, 1).repeat(40)[:count], 0.2 / step)
+    return depth * swing * growing * voiced
+
+
+def _smooth(values: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    """Means along the first axis under a Hann window of so many rows."""
+    from scipy.ndimage import convolve1d
+
+    window = np.hanning(2 * max(round(length), 1) + 3)
+    return convolve1d(values, window / window.sum(), axis=0, mode="nearest")
