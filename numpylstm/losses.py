@@ -185,10 +185,10 @@ def discriminative(
     """
     if not 0 <= gamma < 1:
         raise ValueError(f"expected gamma from 0 to less than 1, got {gamma!r}")
+    value, dy = loss(y, target, lengths)
     target = np.asarray(target)
     if target.ndim == 0 or target.shape[-1] % 2:
         raise ValueError(f"expected target (..., 2F) of two sources side by side, got {target.shape}")
-    value, dy = loss(y, target, lengths)
     swapped = np.roll(target, target.shape[-1] // 2, axis=-1)
     value_swapped, dy_swapped = loss(y, swapped, lengths)
     return value - gamma * value_swapped, dy - gamma * dy_swapped
