@@ -16,14 +16,18 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Compress,
     ConcatHidden,
+    Context,
     Dense,
     Dropout,
     GaussianNoise,
     InitialState,
     Layer,
+    Mask,
     Residual,
     Sequential,
+    Standardize,
 )
 from numpylstm.activations import ACTIVATIONS
 from numpylstm.layers.state import map_state
@@ -111,12 +115,22 @@ def same_width() -> st.SearchStrategy[Layer]:
         st.builds(Activation, activation_names)
         | st.builds(Dropout, rates, per_sequence=st.booleans(), seed=seeds)
         | st.builds(GaussianNoise, st.sampled_from([0.0, 0.5]), seed=seeds)
+        | st.builds(Compress, st.sampled_from([0.5, 2.0]))
     )
 
 
-def plain_layers(D: int) -> st.SearchStrategy[Layer]:
+def features(D: int, causal: bool) -> st.SearchStrategy[Layer]:
+    """Layers without parameters that know their input size."""
+    numbers = st.floats(0.5, 2)
+    statistics = st.lists(numbers, min_size=D, max_size=D)
+    return st.builds(Standardize, st.just(D), mean=statistics, deviation=statistics) | st.builds(
+        Context, st.just(D), st.integers(0, 3), st.just(0) if causal else st.integers(0, 2)
+    )
+
+
+def plain_layers(D: int, causal: bool = False) -> st.SearchStrategy[Layer]:
     """Any layer that is no container, recurrent ones more often."""
-    return cells(D) | cells(D) | denses(D) | same_width()
+    return cells(D) | cells(D) | denses(D) | same_width() | features(D, causal)
 
 
 # Containers
@@ -162,6 +176,15 @@ def residuals(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
 
 
 @st.composite
+def masks(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
+    stack = draw(stacks(D, 2, causal, depth)) if draw(st.booleans()) else []
+    last = draw(denses(width(D, *stack), st.just(2 * D)))
+    # Near 0 a ratio is as rough as eps is small: far too rough to compare float32 with.
+    options = {"kind": draw(st.sampled_from(["ratio", "softmax"])), "eps": 0.1}
+    return Mask(Sequential(*stack, last) if stack else last, **options)
+
+
+@st.composite
 def initial_states(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
     cell = draw(cells(D))
     stack = draw(stacks(width(D, cell), 2, causal, depth)) if draw(st.booleans()) else []
@@ -188,16 +211,18 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
     """Any layer or network for D input features, containers nested at most `depth` deep."""
     kinds = ["plain"]
     if depth:
-        kinds += ["sequential", "residual", "initial_state", "concat_hidden", "mlp"] + ["bidirectional"] * (
-            not causal
-        )
+        kinds += ["sequential", "residual", "mask", "initial_state", "concat_hidden", "mlp"] + [
+            "bidirectional"
+        ] * (not causal)
     kind = draw(st.sampled_from(kinds))
     if kind == "plain":
-        return draw(plain_layers(D))
+        return draw(plain_layers(D, causal))
     if kind == "sequential":
         return Sequential(*draw(stacks(D, 3, causal, depth - 1)))
     if kind == "residual":
         return draw(residuals(D, causal, depth - 1))
+    if kind == "mask":
+        return draw(masks(D, causal, depth - 1))
     if kind == "initial_state":
         return draw(initial_states(D, causal, depth - 1))
     if kind == "concat_hidden":

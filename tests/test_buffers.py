@@ -11,7 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from numpylstm import GRU, LSTM, RNN, Activation, Bidirectional, ConcatHidden, Dense, Residual, Sequential
+from numpylstm import (
+    GRU,
+    LSTM,
+    RNN,
+    Activation,
+    Bidirectional,
+    Compress,
+    ConcatHidden,
+    Context,
+    Dense,
+    Mask,
+    Residual,
+    Sequential,
+    Standardize,
+)
 from numpylstm.layers import buffers
 from numpylstm.layers.buffers import Buffers
 from numpylstm.layers.state import map_state, state_arrays
@@ -36,6 +50,11 @@ NETS = {
     "dense_narrow": (lambda: Dense(4, 3, seed=0), 4),
     "dense_tanh": (lambda: Dense(4, 3, activation="tanh", seed=0), 4),
     "dense_wide": (lambda: Dense(100, 100, seed=0), 100),
+    "compress": (lambda: Compress(), 4),
+    "standardize": (lambda: Standardize(4), 4),
+    "context": (lambda: Context(4, 2, 1), 4),
+    "mask": (lambda: Mask(Sequential(Context(4), LSTM(12, 3), Dense(3, 8)), seed=0), 4),
+    "mask_dense": (lambda: Mask(Dense(4, 8), seed=0), 4),
     "sequential": (lambda: Sequential(LSTM(4, 3), GRU(3, 3), Dense(3, 2), seed=0), 4),
     "sequential_wide": (lambda: Sequential(LSTM(20, 70), RNN(70, 95), Dense(95, 90), seed=0), 20),
 }

@@ -17,11 +17,15 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Compress,
     ConcatHidden,
+    Context,
     Dense,
     Dropout,
+    Mask,
     Residual,
     Sequential,
+    Standardize,
 )
 from numpylstm.layers import base
 from numpylstm.layers.state import map_state, state_arrays
@@ -44,6 +48,9 @@ NETS = {
     "stack_wide_input": lambda: Sequential(Dense(3, 130), LSTM(130, 5), RNN(5, 3), seed=0),
     "residual": lambda: Residual(LSTM(3, 3), seed=0),
     "concat_hidden": lambda: ConcatHidden(LSTM(3, 4), GRU(4, 2), Dense(2, 3), seed=0),
+    "features": lambda: Sequential(Compress(), Standardize(3, deviation=[1, 2, 3]), Context(3, 4, 0)),
+    "mask": lambda: Mask(Sequential(Context(3, 2, 0), LSTM(9, 4), Dense(4, 6)), seed=0),
+    "mask_softmax": lambda: Mask(Sequential(GRU(3, 4), Dense(4, 6)), kind="softmax", seed=0),
     "nested": lambda: Sequential(Residual(Sequential(GRU(3, 4), Dense(4, 3))), LSTM(3, 2), seed=0),
 }
 # What takes classes from 0 to 6.

@@ -20,13 +20,17 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Compress,
     ConcatHidden,
+    Context,
     Dense,
     Dropout,
     GaussianNoise,
     InitialState,
+    Mask,
     Residual,
     Sequential,
+    Standardize,
 )
 from numpylstm.layers import sequential
 from numpylstm.layers.state import map_state, state_arrays
@@ -73,6 +77,21 @@ EVERY_LAYER = {
     "sequential": lambda: Sequential(LSTM(3, 4), Dropout(0.4), GRU(4, 4), Dense(4, 2), seed=0),
     "nested": lambda: Sequential(
         Residual(Sequential(LSTM(3, 4), Dense(4, 3))), Bidirectional(RNN(3, 2), LSTM(3, 2)), seed=0
+    ),
+    "compress": lambda: Compress(),
+    "standardize": lambda: Standardize(3, mean=[0.5, 0, -1], deviation=[1, 2, 0.5]),
+    "context": lambda: Context(3, 1, 1),
+    "context_before": lambda: Context(3, 2, 0),
+    "context_after": lambda: Context(3, 0, 2),
+    "context_wider_than_the_sequence": lambda: Context(3, 8, 9),
+    "mask_ratio": lambda: Mask(Sequential(LSTM(3, 4), Dense(4, 6)), seed=0),
+    "mask_softmax": lambda: Mask(Sequential(Compress(), GRU(3, 4), Dense(4, 6)), kind="softmax", seed=0),
+    "mask_dense": lambda: Mask(Dense(3, 6, seed=0)),
+    "separation": lambda: Mask(
+        Sequential(
+            Compress(), Standardize(3), Context(3), Dense(9, 4), Dropout(0.4), LSTM(4, 4), Dense(4, 6)
+        ),
+        seed=0,
     ),
     "mlp": lambda: MLP(3, 4, 2, activation="tanh", dropout=0.4, seed=0),
 }

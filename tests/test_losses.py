@@ -10,6 +10,7 @@ from strategies import seeds
 from numpylstm import gradcheck, losses
 from numpylstm.losses import (
     LOSSES,
+    discriminative,
     esr,
     generalised_kl,
     mse,
@@ -23,8 +24,10 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 def draw(name, shape, seed=0):
-    """An output and a target that a loss takes."""
+    """An output and a target that a loss takes; two sources side by side are twice as wide."""
     rng = np.random.default_rng(seed)
+    if name == "discriminative":
+        shape = (*shape[:-1], 2 * shape[-1])
     y, target = rng.standard_normal((2, *shape))
     if name == "softmax_cross_entropy":
         target = special.softmax(target, axis=-1)
@@ -46,6 +49,9 @@ EXPECTED = {
     ),
     "generalised_kl": lambda y, t: np.mean(special.kl_div(t + 1e-8, y + 1e-8)),
     "phase": lambda y, t: np.mean(np.abs(np.exp(1j * y) - np.exp(1j * t)) ** 2) / 4,
+    "discriminative": lambda y, t: np.mean(
+        np.square(y - t) - 0.05 * np.square(y - np.concatenate(np.split(t, 2, axis=-1)[::-1], axis=-1))
+    ),
 }
 
 
@@ -171,7 +177,7 @@ def test_nothing_that_counts_is_a_loss_of_zero(name, shape, lengths):
     y, target = draw(name, shape)
     value, dy = LOSSES[name](y, target, lengths)
     assert value == 0
-    np.testing.assert_array_equal(dy, np.zeros(shape))
+    np.testing.assert_array_equal(dy, np.zeros(y.shape))
 
 
 # Each loss by itself
@@ -284,6 +290,35 @@ def test_generalised_kl_allows_silence_on_either_side(dtype):
     assert abs(generalised_kl(y, target, eps=1e-2)[0]) < value
 
 
+def test_discriminative_by_hand():
+    y, target = np.array([[1.0, 2.0]]), np.array([[1.0, 5.0]])
+    value, dy = discriminative(y, target, gamma=0.5, loss=sse)
+    assert value == (0 + 9) - 0.5 * (16 + 1)
+    np.testing.assert_array_equal(dy, [[0 - 0.5 * -8, -6 - 0.5 * 2]])
+
+
+@pytest.mark.parametrize("loss", [mse, sse, generalised_kl])
+@given(st.data())
+def test_discriminative_gradients_and_values_for_each_loss_inside(loss, data):
+    y, target, lengths = data.draw(batches("discriminative"))
+    y, target = y * y + 0.1, target * target  # magnitudes
+    gradcheck(lambda y: discriminative(y, target, lengths, gamma=0.3, loss=loss), y, tolerance=1e-11).check()
+    voice, rest = np.split(target, 2, axis=-1)
+    own, other = loss(y, target, lengths)[0], loss(y, np.concatenate([rest, voice], axis=-1), lengths)[0]
+    value = discriminative(y, target, lengths, gamma=0.3, loss=loss)[0]
+    np.testing.assert_allclose(value, own - 0.3 * other, rtol=1e-12)
+    assert discriminative(y, target, lengths, gamma=0, loss=loss)[0] == own
+
+
+def test_discriminative_prefers_the_right_order_more_than_its_loss_alone():
+    rng = np.random.default_rng(0)
+    target = rng.random((4, 2, 6))
+    swapped = np.roll(target, 3, axis=-1)
+    gap = mse(swapped, target)[0] - mse(target, target)[0]
+    wider = discriminative(swapped, target)[0] - discriminative(target, target)[0]
+    np.testing.assert_allclose(wider, 1.05 * gap, rtol=1e-12)
+
+
 angles = st.floats(-20, 20)
 
 
@@ -354,6 +389,14 @@ def test_shapes_that_differ_are_refused_and_not_broadcast(name, y, target):
 
 
 REFUSED = {
+    "discriminative_of_three": (
+        lambda: discriminative(np.zeros((4, 2, 3)), np.zeros((4, 2, 3))),
+        "expected target (..., 2F) of two sources side by side, got (4, 2, 3)",
+    ),
+    "discriminative_without_a_bound": (
+        lambda: discriminative(np.zeros((4, 2)), np.zeros((4, 2)), gamma=1),
+        "expected gamma from 0 to less than 1, got 1",
+    ),
     "classes_in_fractions": (
         lambda: softmax_cross_entropy(np.zeros((4, 3)), np.zeros(4)),
         "expected target of shape (4,) in whole numbers or (4, 3) in probabilities, got float64 (4,)",

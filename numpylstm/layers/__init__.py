@@ -4,8 +4,10 @@ from .base import LAYERS, Layer, Stream
 from .containers import Bidirectional, ConcatHidden, InitialState, Residual
 from .dense import MLP, Activation, Dense
 from .dropout import Dropout, GaussianNoise
+from .features import Compress, Context, ContextState, Standardize
 from .gru import GRU, GRUState
 from .lstm import LSTM, LSTMState
+from .mask import Mask
 from .rnn import RNN, RNNState
 from .sequential import Sequential
 from .state import pack_state, unpack_state
@@ -18,7 +20,10 @@ __all__ = [
     "RNN",
     "Activation",
     "Bidirectional",
+    "Compress",
     "ConcatHidden",
+    "Context",
+    "ContextState",
     "Dense",
     "Dropout",
     "GRUState",
@@ -26,9 +31,11 @@ __all__ = [
     "InitialState",
     "LSTMState",
     "Layer",
+    "Mask",
     "RNNState",
     "Residual",
     "Sequential",
+    "Standardize",
     "Stream",
     "pack_state",
     "unpack_state",

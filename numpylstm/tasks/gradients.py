@@ -15,14 +15,18 @@ from ..layers import (
     RNN,
     Activation,
     Bidirectional,
+    Compress,
     ConcatHidden,
+    Context,
     Dense,
     Dropout,
     GaussianNoise,
     InitialState,
     Layer,
+    Mask,
     Residual,
     Sequential,
+    Standardize,
 )
 
 STEPS, BATCH, SIZE, HIDDEN = 6, 3, 4, 5
@@ -69,6 +73,15 @@ def cases() -> Iterator[tuple[str, Layer]]:
     yield "ConcatHidden", Sequential(ConcatHidden(LSTM(D, H), GRU(H, 3)), MLP(H + 3, 4, 2))
     yield "Sequential", Sequential(LSTM(D, H), Dropout(0.2), RNN(H, 3), Dense(3, 2))
     yield "MLP", MLP(D, 6, 3, activation="tanh", dropout=0.2)
+    yield "Compress", Compress()
+    yield "Compress gain=1", Compress(1)
+    yield "Standardize", Standardize(D)
+    yield "Standardize, fitted", Standardize(D, mean=range(D), deviation=range(1, D + 1))
+    yield "Context", Context(D, 2, 1)
+    yield "Context after=0", Context(D, 3, 0)
+    yield "Mask ratio", Mask(Sequential(LSTM(D, H), Dense(H, 2 * D)))
+    yield "Mask ratio eps=0.1", Mask(Dense(D, 2 * D), eps=0.1)
+    yield "Mask softmax", Mask(Sequential(LSTM(D, H), Dense(H, 2 * D)), kind="softmax")
     yield "InitialState", InitialState(Sequential(LSTM(D, H), GRU(H, 3)))
 
 
@@ -85,6 +98,7 @@ def loss_cases(rng: np.random.Generator) -> Iterator[tuple[str, Any, np.ndarray]
     yield "sigmoid_cross_entropy", lambda y: losses.sigmoid_cross_entropy(y, target, lengths), y
     yield "generalised_kl", lambda y: losses.generalised_kl(y, target, lengths), y * y + 0.1
     yield "phase", lambda y: losses.phase(y, target, lengths, weights=target * target), y
+    yield "discriminative", lambda y: losses.discriminative(y, target, lengths), y
 
 
 def check_all(seed: int = 0, quick: bool = False) -> list[Row]:
