@@ -381,6 +381,15 @@ def gradcheck_command(args: argparse.Namespace) -> tuple[Figures, str]:
     return figures, table
 
 
+def report_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm report`: the page of a run folder."""
+    from . import report
+
+    figures = report.write_report(args.run)
+    write_figures(args.out, "report", figures)
+    return figures, f"wrote {figures['report']}, {figures['bytes'] / 1e6:.1f} MB: open it in a browser"
+
+
 def write_figures(out: str | None, name: str, figures: Figures) -> None:
     """The figures of a command that trains nothing, in the folder asked for, if one was."""
     from .files import write_json
@@ -553,6 +562,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="T",
         help="below 1 cleaner, above 1 wilder (default: what the training chose)",
     )
+
+    report = add(tasks, "report", report_command, "write report.html, one page of everything in a run folder")
+    report.add_argument("run", metavar="DIR", help="run folder of any task")
     return parser
 
 

@@ -3,6 +3,7 @@
 Imported only where a figure is asked for, so that `import numpylstm` stays quick.
 """
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any, cast
 
@@ -15,6 +16,9 @@ from .files import atomic_write
 
 TRUTH, MODEL, ERROR = "#4d4d4d", "#0b6fb8", "#c8452b"
 """One colour for one thing in every figure: what is true, what the network says, the difference."""
+
+SCREEN, WRITING = "#14121c", "#e4e1ec"
+"""Behind and on dark figures."""
 
 
 def new_figure(
@@ -43,16 +47,17 @@ def draw_learning_curve(ax: Axes, history: Any) -> None:
     ax.plot(epochs, history.train_loss, color=TRUTH, marker=".", label="training")
     if history.validation_loss:
         ax.plot(epochs, history.validation_loss, color=MODEL, marker=".", label="validation")
-    if min([*history.train_loss, *history.validation_loss], default=0) > 0:
+    losses = np.array([*history.train_loss, *history.validation_loss])
+    if np.isfinite(losses).any() and losses[np.isfinite(losses)].min() > 0:
         ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel=history.unit, ylabel="loss", title="Learning curve")
     ax.legend(frameon=False)
 
 
-def learning_curve(history: Any) -> Figure:
-    """Training and validation loss over epochs."""
-    figure, axes = new_figure()
+def learning_curve(history: Any, width: float = 9.0) -> Figure:
+    """Training and validation loss over epochs, in a figure so many inches wide."""
+    figure, axes = new_figure(width=width)
     draw_learning_curve(axes[0, 0], history)
     return figure
 
@@ -151,13 +156,16 @@ def continuation(history: Any, seed: np.ndarray, generated: np.ndarray, rate: in
     return figure
 
 
-def draw_spectrogram(ax: Axes, signal: np.ndarray, rate: int, depth: float = 70.0) -> None:
-    """Level over time and frequency of a signal (n,), in dB below the loudest, no lower than -depth."""
-    size, hop = round(0.064 * rate), max(round(0.008 * rate), 1)
-    padded = np.pad(signal, size // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * np.hanning(size)
-    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
-    level = 10 * np.log10(np.maximum(power / max(power.max(), 1e-20), 10 ** (-depth / 10)))
+def draw_spectrogram(
+    ax: Axes, signal: np.ndarray, rate: int, depth: float = 70.0, loudest: float | None = None
+) -> None:
+    """Level over time and frequency of a signal (n,), in dB below the loudest, no lower than -depth.
+
+    `loudest` is the power that counts as 0 dB; None: the signal's own largest.
+    """
+    power = spectrogram_power(signal, rate)
+    loudest = max(power.max() if loudest is None else loudest, 1e-20)
+    level = 10 * np.log10(np.maximum(power / loudest, 10 ** (-depth / 10)))
     extent = (0, len(signal) / rate, 0, rate / 2000)
     image = ax.imshow(
         level.T, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-depth, vmax=0
@@ -165,6 +173,33 @@ def draw_spectrogram(ax: Axes, signal: np.ndarray, rate: int, depth: float = 70.
     ax.set(xlabel="time (s)", ylabel="frequency (kHz)")
     bar = cast(Any, ax.figure).colorbar(image, ax=ax, pad=0.01)
     bar.set_label("level (dB)")
+
+
+def spectrogram_power(signal: np.ndarray, rate: int) -> np.ndarray:
+    """Power (T, bins) of a signal (n,) in frames of 64 ms, 8 ms apart."""
+    size, hop = round(0.064 * rate), max(round(0.008 * rate), 1)
+    padded = np.pad(signal, size // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * np.hanning(size)
+    return np.square(np.abs(np.fft.rfft(frames, axis=1)))
+
+
+def spectrograms(signals: Sequence[np.ndarray], rate: int) -> list[Figure]:
+    """A small figure for each signal (n,), all on one scale: dB below the loudest of them all.
+
+    They are dark, as their colours are, with light writing: good to see on a light page and on a dark one.
+    """
+    loudest = max(float(spectrogram_power(signal, rate).max()) for signal in signals)
+    figures = []
+    for signal in signals:
+        figure = Figure(figsize=(4.6, 2.3), layout="constrained", facecolor=SCREEN)
+        draw_spectrogram(figure.subplots(), signal, rate, loudest=loudest)
+        for ax in figure.axes:
+            ax.tick_params(colors=WRITING, labelsize=8)
+            ax.xaxis.label.set_color(WRITING)
+            ax.yaxis.label.set_color(WRITING)
+            ax.spines[:].set_color(WRITING)
+        figures.append(figure)
+    return figures
 
 
 def digits(

@@ -4,6 +4,7 @@ Samples are float64 of shape (n, channels), time first; full scale is 1, that is
 An integer subtype of b bits holds the whole multiples of one quantisation step, 2^(1 - b), in [-1, 1).
 """
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -89,6 +90,15 @@ def mono(samples: ArrayLike) -> NDArray[Any]:
     if samples.ndim != 2 or samples.shape[1] == 0:
         raise AudioError(f"expected samples of shape (n,) or (n, channels), got {samples.shape}")
     return samples.mean(axis=1)
+
+
+def resample(signal: NDArray[Any], rate: int, wanted: int) -> NDArray[Any]:
+    """A signal (n,) at another rate in Hz; what the new rate cannot hold is filtered out."""
+    from scipy.signal import resample_poly  # here, because importing it takes longer than the rest
+
+    common = math.gcd(rate, wanted)
+    changed: NDArray[Any] = resample_poly(signal, wanted // common, rate // common)
+    return changed
 
 
 def check_usable(samples: ArrayLike, path: str | os.PathLike[str]) -> None:

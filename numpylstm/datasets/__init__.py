@@ -1,19 +1,24 @@
-"""Material to train on: windows cut from a signal, the MNIST digits, a plucked string, plucked melodies."""
+"""Material to train on: windows cut from a signal, the MNIST digits, plucked strings, voices and stems."""
 
 from .melodies import plucked_melodies
 from .mnist import Digits, load_mnist, read_idx
 from .plucked import plucked_string
+from .stems import Clip, Stems, load_stems, singer
 from .windows import random_batch, shifted, shifted_batch, split, split_examples, windows
 
 __all__ = [
+    "Clip",
     "Digits",
+    "Stems",
     "load_mnist",
+    "load_stems",
     "plucked_melodies",
     "plucked_string",
     "random_batch",
     "read_idx",
     "shifted",
     "shifted_batch",
+    "singer",
     "split",
     "split_examples",
     "windows",

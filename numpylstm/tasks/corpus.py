@@ -4,7 +4,6 @@ All files are averaged to one channel, resampled to one working rate, and laid e
 file is held out, so that what is judged by is of the same kind as what was learnt from.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..audio import wav
+from ..audio.wav import resample as resample
 from ..datasets.melodies import plucked_melodies
 
 RATE = 4000
@@ -99,12 +99,3 @@ def find_files(paths: Sequence[str | PathLike[str]], extensions: Sequence[str], 
 def files_below(folder: Path) -> list[Path]:
     """All files in a folder and the folders in it, by name; without hidden ones."""
     return [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.startswith(".")]
-
-
-def resample(signal: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """A signal (n,) at another rate in Hz; what the new rate cannot hold is filtered out."""
-    from scipy.signal import resample_poly  # here, because importing it takes longer than the rest
-
-    common = math.gcd(rate, wanted)
-    changed: np.ndarray = resample_poly(signal, wanted // common, rate // common)
-    return changed
