@@ -53,30 +53,75 @@ def read(path: str | os.PathLike[str]) -> Audio:
     Raises AudioError if the file is missing, a directory, empty, not audio or damaged, if it holds no
     samples, or if any of them is NaN or infinite. A WAV file that was cut off is read as far as it goes.
     """
-    file = Path(path)
-    if not file.exists():
-        raise AudioError(f"{path} does not exist")
-    if file.is_dir():
-        raise AudioError(f"{path} is a directory, not an audio file")
-    if file.is_file() and file.stat().st_size == 0:
-        raise AudioError(f"{path} is an empty file")
-    try:
-        with sf.SoundFile(file) as sound:
-            if sound.frames == UNKNOWN_LENGTH:
-                raise AudioError(f"{path} does not state its length, as if written to a pipe: save it anew")
-            samples = sound.read(dtype="float64", always_2d=True)
-            rate, subtype, format = sound.samplerate, sound.subtype, sound.format
-    except sf.SoundFileError as error:
-        raise AudioError(f"{path} cannot be read as audio ({_reason(error)})") from error
-    except TypeError as error:  # soundfile's answer to a name that ends in .raw
-        raise AudioError(f"{path} cannot be read: raw samples have no header that states the rate") from error
-    except MemoryError as error:
-        raise AudioError(f"{path} states more samples than fit into memory") from error
-    if len(samples) == 0:
-        raise AudioError(f"{path} holds no samples")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{path} holds samples that are not finite numbers")
-    return Audio(samples, rate, subtype, format)
+    with Reader(path) as sound:
+        return Audio(sound.read(0, sound.length), sound.rate, sound.subtype, sound.format)
+
+
+class Reader:
+    """An audio file of which parts are read, so that it is never in memory as a whole.
+
+        with Reader("song.flac") as sound:
+            samples = sound.read(start, stop)           # (stop - start, sound.channels), full scale 1
+
+    Attributes:
+        length: samples a channel, at least 1.
+        rate: Hz.
+
+    Raises AudioError as `read`; samples that are not finite where they are read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        file = Path(path)
+        if not file.exists():
+            raise AudioError(f"{path} does not exist")
+        if file.is_dir():
+            raise AudioError(f"{path} is a directory, not an audio file")
+        if file.is_file() and file.stat().st_size == 0:
+            raise AudioError(f"{path} is an empty file")
+        self.path = path
+        try:
+            self._sound = sf.SoundFile(file)
+        except sf.SoundFileError as error:
+            raise AudioError(f"{path} cannot be read as audio ({_reason(error)})") from error
+        except TypeError as error:  # soundfile's answer to a name that ends in .raw
+            raise AudioError(
+                f"{path} cannot be read: raw samples have no header that states the rate"
+            ) from error
+        self.length, self.channels, self.rate = (
+            self._sound.frames,
+            self._sound.channels,
+            self._sound.samplerate,
+        )
+        self.subtype, self.format = self._sound.subtype, self._sound.format
+        if self.length in (0, UNKNOWN_LENGTH):
+            self._sound.close()
+            raise AudioError(
+                f"{path} holds no samples"
+                if self.length == 0
+                else f"{path} does not state its length, as if written to a pipe: save it anew"
+            )
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._sound.close()
+
+    def read(self, start: int, stop: int) -> NDArray[np.float64]:
+        """The samples from `start` to before `stop`, (n, channels): fewer where the file was cut off."""
+        try:
+            if self._sound.tell() != start:
+                self._sound.seek(start)
+            samples = self._sound.read(stop - start, dtype="float64", always_2d=True)
+        except sf.SoundFileError as error:
+            raise AudioError(f"{self.path} cannot be read as audio ({_reason(error)})") from error
+        except MemoryError as error:
+            raise AudioError(f"{self.path} states more samples than fit into memory") from error
+        if len(samples) == 0 and stop > start:
+            raise AudioError(f"{self.path} holds no samples")
+        if not np.isfinite(samples).all():
+            raise AudioError(f"{self.path} holds samples that are not finite numbers")
+        return samples
 
 
 def mono(samples: ArrayLike) -> NDArray[Any]:

@@ -3,12 +3,15 @@
 from .melodies import plucked_melodies
 from .mnist import Digits, load_mnist, read_idx
 from .plucked import plucked_string
+from .pairing import Mixtures
+from .singers import synthetic_singer
 from .stems import Clip, Stems, load_stems, singer
 from .windows import random_batch, shifted, shifted_batch, split, split_examples, windows
 
 __all__ = [
     "Clip",
     "Digits",
+    "Mixtures",
     "Stems",
     "load_mnist",
     "load_stems",
@@ -21,5 +24,6 @@ __all__ = [
     "singer",
     "split",
     "split_examples",
+    "synthetic_singer",
     "windows",
 ]

@@ -7,11 +7,9 @@ same key, tempo and chords (`score`). Singers and songs of the split "test" have
 keys and tempi that those of "train" never have.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
+from ..stems import Clip
 from .band import play
 from .score import compose, melody
 from .tones import at_level
@@ -24,16 +22,9 @@ PRESETS = ("plain", "hard")
 HARD_DB = -5.0
 
 
-class SyntheticClip(NamedTuple):
-    name: str
-    voice: NDArray[np.float64]
-    accompaniment: NDArray[np.float64]
-    rate: int
-
-
 def synthetic_singer(
     seed: int = 0, *, split: str = "train", preset: str = "plain", seconds: float = 8.0, rate: int = 16000
-) -> SyntheticClip:
+) -> Clip:
     """One clip: a singer, a song and a band, all drawn from the seed.
 
     Args:
@@ -62,4 +53,4 @@ def synthetic_singer(
         backing = sing(other, melody(score, other.low, other.high, rng), n, rate, rng)
         band = at_level(band + at_level(backing, LEVEL * 10.0 ** (rng.uniform(-10, -5) / 20)), LEVEL)
         voice = voice * 10.0 ** (HARD_DB / 20)
-    return SyntheticClip(f"{split}_{preset}_{seed}", voice, band, rate)
+    return Clip(f"{split}_{preset}_{seed}", voice, band, rate)

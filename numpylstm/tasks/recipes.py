@@ -1,0 +1,145 @@
+"""Networks that share a mixture out to voice and accompaniment, and how each is trained.
+
+best        what the package ships: three layers, of which two are LSTMs in both directions
+causal      the same without lookahead, for sound that comes block by block
+quick       a small one, for a minute of training
+published   a deep recurrent network as in P.-S. Huang et al., "Singing-voice separation from monaural
+            recordings using deep recurrent neural networks", ISMIR 2014, and "Joint optimization of masks and
+            deep recurrent neural networks for monaural source separation", IEEE/ACM TASLP 23(12), 2015:
+            three hidden layers of which any may be recurrent, masks |a1| / (|a1| + |a2|)
+wvpnn       vector product layers over the previous, the current and the next frame
+cvpnn       vector product layers over magnitudes coded as colours; both after Z.-C. Fan et al., "Music signal
+            processing using vector product neural networks", 2017
+
+All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 1026).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    Compress,
+    ConcatHidden,
+    Context,
+    Dense,
+    Layer,
+    Mask,
+    Sequential,
+    Standardize,
+)
+from .separator import BINS
+
+CELLS: dict[str, Any] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+"""Of recurrent layers; what is not recurrent is Dense with relu."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and its training.
+
+    Attributes:
+        build: the network, for a Generator.
+        target: "phase": what of each source is in phase with the mixture, |s| cos(angle), H. Erdogan et al.,
+            "Phase-sensitive and recognition-boosted speech separation", ICASSP 2015, eq. 10;
+            "magnitude": |s|, as published.
+        loss: "mse" or "kl", of both sources, on magnitudes of a mixture with RMS 1.
+        gamma: of the discriminative loss.
+        frames, batch: of a minibatch: so many frames of so many mixtures.
+        updates, lr: of Adam, whose rate falls by a cosine.
+        clips: synthetic clips to make, of 8 s, where there are to be any.
+        gain_db: voice against accompaniment, at most.
+        level_db: how far the level strays from what the network expects, at most.
+    """
+
+    build: Callable[[np.random.Generator], Layer]
+    target: str = "phase"
+    loss: str = "mse"
+    gamma: float = 0.1
+    frames: int = 128
+    batch: int = 20
+    updates: int = 5000
+    lr: float = 2e-3
+    clips: int = 1200
+    gain_db: float = 5.0
+    level_db: float = 3.0
+
+
+def both_directions(rng: np.random.Generator, dense: int = 256, hidden: int = 160) -> Layer:
+    """Dense, then two LSTMs in both directions; the masks are read out from all three."""
+
+    def pair(inputs: int) -> Layer:
+        return Bidirectional(LSTM(inputs, hidden), LSTM(inputs, hidden))
+
+    return _network(
+        Context(BINS, 1, 1),
+        ConcatHidden(Dense(3 * BINS, dense, activation="relu"), pair(dense), pair(2 * hidden)),
+        Dense(dense + 4 * hidden, 2 * BINS),
+        rng=rng,
+    )
+
+
+def forwards(rng: np.random.Generator, dense: int = 192, hidden: int = 192, before: int = 2) -> Layer:
+    """The same without lookahead."""
+    return _network(
+        Context(BINS, before, 0),
+        ConcatHidden(
+            Dense((before + 1) * BINS, dense, activation="relu"), LSTM(dense, hidden), LSTM(hidden, hidden)
+        ),
+        Dense(dense + 2 * hidden, 2 * BINS),
+        rng=rng,
+    )
+
+
+def published(
+    rng: np.random.Generator,
+    *,
+    cell: str = "rnn",
+    layers: int = 3,
+    recurrent: tuple[int, ...] = (2,),
+    hidden_size: int = 500,
+    context: int = 1,
+) -> Layer:
+    """Hidden layers, counted from 1, of which those in `recurrent` are recurrent: DRNN-k for one, sRNN for all.
+
+    Args:
+        cell: "rnn" (with relu), "lstm" or "gru".
+        context: frames on each side that are heard with each frame.
+
+    Raises:
+        ValueError: an unknown cell, or a recurrent layer that there is not.
+    """
+    if cell not in CELLS:
+        raise ValueError(f"expected cell {', '.join(map(repr, CELLS))}, got {cell!r}")
+    if not set(recurrent) <= set(range(1, layers + 1)):
+        raise ValueError(f"expected recurrent layers among 1 to {layers}, got {', '.join(map(str, recurrent))}")
+    hidden: list[Layer] = []
+    size = (2 * context + 1) * BINS
+    for number in range(1, layers + 1):
+        options: dict[str, Any] = {"activation": "relu"} if cell == "rnn" else {}
+        if number in recurrent:
+            hidden.append(CELLS[cell](size, hidden_size, **options))
+        else:
+            hidden.append(Dense(size, hidden_size, activation="relu"))
+        size = hidden_size
+    start = Context(BINS, context, context)
+    return _network(start, *hidden, Dense(size, 2 * BINS), rng=rng, kind="ratio")
+
+
+def _network(*layers: Layer, rng: np.random.Generator, kind: str = "softmax") -> Layer:
+    heard = (Compress(10.0), Standardize(BINS))
+    return Mask(Sequential(*heard, *layers), kind=kind, dtype=np.float32, seed=rng)
+
+
+RECIPES: dict[str, Recipe] = {
+    "best": Recipe(both_directions),
+    "causal": Recipe(forwards, level_db=10.0),
+    "quick": Recipe(lambda rng: both_directions(rng, 128, 64), updates=300, clips=100, frames=64),
+    "published": Recipe(published, target="magnitude", gamma=0.05, lr=1e-3),
+}

@@ -1,0 +1,362 @@
+"""Separate a singing voice from its accompaniment: train, measure as the papers do, take recordings apart.
+
+Mixtures are made as they are trained on: any voice over any accompaniment, each from a random place on
+(a circular shift), at a random level. The network hears magnitudes and shares them out, masks inside, and its
+loss is that of both sources at once. How it is applied: `separator`; which networks there are: `recipes`.
+"""
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.resources import files as package_files
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checkpoint, losses
+from ..audio import wav
+from ..audio.bss_eval import ClipMeasures, GlobalMeasures, global_measures, measure
+from ..audio.stft import istft, sine_window, stft
+from ..datasets import Clip, Mixtures, synthetic_singer
+from ..files import write_text
+from ..history import History
+from ..layers import Compress, Layer, Standardize
+from ..optimizers import Adam, Cosine
+from ..training import fit
+from .recipes import RECIPES, Recipe
+from .run import find_model, progress_bar
+from .separator import (
+    BINS,
+    FRAME,
+    HOP,
+    NORM,
+    RATE,
+    STREAMED_LEVEL,
+    Frames,
+    OnlineSeparator,
+    voice_in_pieces,
+    voice_of,
+)
+
+Array = NDArray[Any]
+
+SHIPPED = {False: "singing_voice.safetensors", True: "singing_voice_streaming.safetensors"}
+"""Weights that come with the package, in numpylstm/weights: with lookahead, and for streaming."""
+
+LOSSES = {"mse": losses.mse, "kl": losses.generalised_kl}
+EPOCH = 100
+"""Updates that make an entry of the learning curve."""
+
+CLIP = 0.3
+"""The norm beyond which a gradient is cut."""
+
+BLOCK = 65536
+"""Samples of a recording that are read at once."""
+
+HELD_OUT = 12
+"""Synthetic clips of singers never trained on, by which a training is judged where nothing else is given."""
+
+
+@dataclass
+class SeparationResult:
+    """A trained network and what was measured.
+
+    Attributes:
+        figures: by the names that `--json` prints.
+        evaluation: of the clips held out.
+    """
+
+    net: Layer
+    history: History
+    figures: dict[str, Any]
+    evaluation: "Evaluation"
+
+
+@dataclass
+class Evaluation:
+    """What was measured of each clip.
+
+    Attributes:
+        names: of the clips.
+        estimates: of what the network separated.
+        oracle: of what the ratio mask of the true sources separates: the ceiling.
+    """
+
+    names: list[str]
+    estimates: list[ClipMeasures]
+    oracle: list[ClipMeasures]
+
+    def figures(self) -> dict[str, Any]:
+        """Means over the clips, weighted by length, of voice and accompaniment, in dB."""
+        voice, accompaniment = global_measures(self.estimates), global_measures(self.estimates, "accompaniment")
+        oracle = global_measures(self.oracle)
+        return {
+            "gnsdr_db": voice.gnsdr,
+            "gsir_db": voice.gsir,
+            "gsar_db": voice.gsar,
+            "accompaniment_gnsdr_db": accompaniment.gnsdr,
+            "oracle_gnsdr_db": oracle.gnsdr,
+            "oracle_gsir_db": oracle.gsir,
+            "oracle_gsar_db": oracle.gsar,
+            "clips": len(self.names),
+            "clips_left_out": voice.left_out,
+        }
+
+    def csv(self) -> str:
+        """One line a clip: figures of voice and accompaniment in dB, empty where a source was silent."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        names = ("sdr", "sir", "sar", "nsdr")
+        header = [f"{source}_{name}_db" for source in ("voice", "accompaniment") for name in names]
+        writer.writerow(["clip", "samples", *header, "oracle_voice_nsdr_db"])
+        for name, clip, oracle in zip(self.names, self.estimates, self.oracle, strict=True):
+            values = [*clip.voice, *clip.accompaniment, oracle.voice.nsdr]
+            writer.writerow([name, clip.samples, *("" if np.isnan(value) else f"{value:.4f}" for value in values)])
+        return text.getvalue()
+
+    def table(self) -> str:
+        """The means beside the ceiling and the floor."""
+        rows = {
+            "this network": global_measures(self.estimates),
+            "oracle ratio mask": global_measures(self.oracle),
+        }
+        lines = [f"{'voice, means over clips by length, dB':38} {'GNSDR':>7} {'GSIR':>7} {'GSAR':>7}"]
+        for name, row in rows.items():
+            lines.append(f"{name:38} {row.gnsdr:7.2f} {row.gsir:7.2f} {row.gsar:7.2f}")
+        lines.append(f"{'the mixture itself':38} {0:7.2f}")
+        if rows["this network"].left_out:
+            lines.append(f"{rows['this network'].left_out} clips with a silent source are left out")
+        return "\n".join(lines)
+
+
+def train(
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    *,
+    held_out: Sequence[Clip] | None = None,
+    resample: bool = False,
+    seed: int = 0,
+    quick: bool = False,
+    progress: bool = True,
+) -> SeparationResult:
+    """Train on clips, or on synthetic singers.
+
+    Args:
+        clips: of other people, at RATE Hz; `recipe.clips` synthetic ones are made in addition.
+        held_out: clips that are measured in the end; None: synthetic singers of the split "test".
+        resample: keep the clips also at other speeds, which makes new singers of few.
+        quick: a short form that only shows that everything runs.
+
+    Raises:
+        ValueError: nothing to train on.
+    """
+    started = time.perf_counter()
+    rng = np.random.default_rng(seed)
+    if quick:
+        recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
+    mixtures = Mixtures(pairs(clips, recipe.clips, progress), resample=resample)
+    if held_out is None:
+        held_out = [synthetic_singer(number, split="test") for number in range(1 if quick else HELD_OUT)]
+    net = recipe.build(rng)
+    batches = Batches(mixtures, recipe)
+    standardize(net, [batches.draw(rng)[0] for _ in range(8)])
+    dev = Batches(Mixtures(pairs(held_out, 0, False)), recipe).draw(np.random.default_rng(0))
+    history = fit(
+        net,
+        batches,
+        dev,
+        loss=partial(losses.discriminative, gamma=recipe.gamma, loss=LOSSES[recipe.loss]),
+        optimizer=Adam(recipe.lr, schedule=Cosine(recipe.updates, final=0.01, warmup=min(50, recipe.updates // 10)), clip_norm=CLIP),
+        epochs=-(-recipe.updates // EPOCH),
+        seed=rng,
+        progress=progress,
+    )
+    evaluation = evaluate(net, held_out, progress=progress)
+    figures = evaluation.figures() | {"parameters": net.theta.size, "training_clips": len(mixtures)}
+    figures |= {"training_seconds": history.seconds[-1] if history.seconds else 0.0}
+    figures |= {"seconds": time.perf_counter() - started, "seed": seed}
+    return SeparationResult(net, history, figures, evaluation)
+
+
+def pairs(clips: Sequence[Clip], synthetic: int, progress: bool) -> Iterator[tuple[Array, Array]]:
+    """Voice and accompaniment of clips, one after the other, and then of so many synthetic ones."""
+    for clip in clips:
+        yield clip.voice, clip.accompaniment
+    with progress_bar(synthetic, "clip", progress, "synthetic singers") as bar:
+        for number in range(synthetic):
+            clip = synthetic_singer(number, rate=RATE)
+            bar.update(1)
+            yield clip.voice, clip.accompaniment
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Minibatches of spectra, for `training.fit`: (T, B, BINS) magnitudes, (T, B, 2 BINS) of both sources."""
+
+    mixtures: Mixtures
+    recipe: Recipe
+
+    def __len__(self) -> int:
+        return min(EPOCH, self.recipe.updates)
+
+    def __call__(self, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
+        for _ in range(len(self)):
+            yield self.draw(rng)
+
+    def draw(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """One minibatch: mixtures with an RMS of 1, give or take `level_db`."""
+        recipe = self.recipe
+        samples = (recipe.frames - 1) * HOP  # so many frames, and one over the end that is left out
+        sources = np.stack(self.mixtures.draw(samples, recipe.batch, rng, recipe.gain_db))
+        rms = np.sqrt(np.mean(np.square(sources.sum(0)), axis=0))
+        level = 10.0 ** (rng.uniform(-recipe.level_db, recipe.level_db, recipe.batch) / 20)
+        sources *= (level / np.maximum(rms, wav.SILENCE) / NORM).astype(np.float32)
+        voice, accompaniment = (stft(source, sine_window(FRAME), HOP)[: recipe.frames] for source in sources)
+        mixture = voice + accompaniment
+        x = np.abs(mixture)
+        if recipe.target == "magnitude":
+            return x, np.concatenate([np.abs(voice), np.abs(accompaniment)], axis=2)
+        # What of a source is in phase with the mixture. For both together that is the mixture.
+        in_phase = (voice * mixture.conj()).real / np.maximum(x, wav.SILENCE)
+        return x, np.concatenate([in_phase, x - in_phase], axis=2)
+
+
+def standardize(net: Layer, batches: Sequence[Array]) -> None:
+    """Set the mean and deviation of each bin, as the network hears it compressed."""
+    layers = net.layers[0].layers
+    if isinstance(layers[0], Compress) and isinstance(layers[1], Standardize):
+        layers[1].fit(layers[0].predict(np.concatenate(batches, axis=1)))
+
+
+def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Evaluation:
+    """Separate every clip and measure it with BSS-EVAL, and the ratio mask of its true sources beside it."""
+    result = Evaluation([], [], [])
+    with progress_bar(len(clips), "clip", progress, "measuring") as bar:
+        for clip in clips:
+            mixture = clip.voice + clip.accompaniment
+            voice = separate(net, mixture[:, None], clip.rate)[:, 0]
+            ideal = oracle(clip)
+            result.names.append(clip.name)
+            for rows, estimate in ((result.estimates, voice), (result.oracle, ideal)):
+                rows.append(measure(clip.voice, clip.accompaniment, estimate, mixture - estimate))
+            bar.update(1)
+    return result
+
+
+def separate(net: Layer, samples: Array, rate: int) -> Array:
+    """The voice (n, channels) in samples (n, channels) that are in memory; the rest is the accompaniment."""
+
+    def read(start: int, stop: int) -> Array:
+        return samples[start:stop]
+
+    return np.concatenate(list(voice_blocks(net, read, *samples.shape, rate)))
+
+
+def voice_blocks(net: Layer, read: Any, length: int, channels: int, rate: int) -> Iterator[Array]:
+    """The voice of a recording of any length, in blocks: `read(start, stop)` gives its samples."""
+    frames = Frames(rate)
+    if not net.causal:
+        yield from voice_in_pieces(net, read, length, frames, root_mean_square(read, length))
+        return
+    online = OnlineSeparator(net, rate, channels)
+    ahead = online.latency
+    for start in range(0, length + ahead, BLOCK):
+        block = read(min(start, length), min(start + BLOCK, length))
+        missing = min(start + BLOCK, length + ahead) - start - len(block)
+        voice = online.process(np.concatenate([block, np.zeros((missing, channels))]))
+        late = min(max(ahead - start, 0), len(voice))
+        if late < len(voice):
+            yield voice[late:]
+
+
+def root_mean_square(read: Any, length: int) -> float:
+    """The RMS of the mean of the channels; at least -120 dBFS."""
+    energy = 0.0
+    for start in range(0, length, BLOCK):
+        energy += float(np.square(read(start, min(start + BLOCK, length)).mean(axis=1)).sum())
+    return max(float(np.sqrt(energy / length)), wav.SILENCE)
+
+
+def oracle(clip: Clip) -> Array:
+    """The voice (n,) that the ratio mask of the true sources separates: no such mask can do much better."""
+    frames = Frames(clip.rate)
+    voice, accompaniment = (
+        stft(source, frames.window, frames.hop) for source in (clip.voice, clip.accompaniment)
+    )
+    mask = np.abs(voice) / np.maximum(np.abs(voice) + np.abs(accompaniment), wav.SILENCE)
+    return istft(mask * (voice + accompaniment), frames.window, frames.hop, len(clip.voice))
+
+
+def shipped(streaming: bool = False) -> Path:
+    """The model file that comes with the package, with lookahead or for streaming."""
+    return Path(str(package_files("numpylstm") / "weights" / SHIPPED[streaming]))
+
+
+def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> Layer:
+    """The network of a run folder or model file; None: the one that comes with the package.
+
+    Raises:
+        ValueError: the network does not share magnitudes out, or `streaming` is asked of one that looks ahead.
+    """
+    net = checkpoint.load(shipped(streaming) if path is None else find_model(path))
+    try:
+        y = net.predict(np.ones((2, 1, BINS), np.float32))
+    except ValueError:
+        y = np.empty(0)
+    if y.shape != (2, 1, 2 * BINS):
+        raise ValueError(
+            f"expected a network from {BINS} magnitudes to {2 * BINS}, got another in {fspath(path or '')}"
+        )
+    if streaming and not net.causal:
+        raise ValueError(
+            f"expected a network that does not look ahead for --streaming (recipe causal), got {fspath(path or '')}"
+        )
+    return net
+
+
+def apply(
+    path: str | PathLike[str], folder: str | PathLike[str], net: Layer, *, progress: bool = True
+) -> dict[str, Any]:
+    """Take a recording apart: `voice.wav` and `accompaniment.wav` in a folder that is there.
+
+    Any rate, any number of channels, any length: no more than some blocks are ever in memory. Both have the
+    recording's length, rate and channels, and sum to it. They hold floats: a part can be louder than the whole.
+
+    Returns:
+        Figures samples, rate, channels, real_time_factor, latency_ms (of a network that does not look ahead).
+
+    Raises:
+        AudioError: a file that cannot be read or written.
+        ValueError: a file would be written onto the recording.
+    """
+    started = time.perf_counter()
+    with wav.Reader(path) as song:
+        outputs = [Path(folder) / name for name in ("voice.wav", "accompaniment.wav")]
+        for output in outputs:
+            if output.exists() and output.samefile(path):
+                raise ValueError(f"expected a folder other than the recording's own, got {folder}")
+        with progress_bar(2 * song.length, "sample", progress) as bar:
+
+            def shown(blocks: Iterator[Array]) -> Iterator[Array]:
+                for block in blocks:
+                    yield block
+                    bar.update(len(block))
+
+            def write(output: Path, blocks: Iterator[Array]) -> None:
+                wav.write_blocks(output, shown(blocks), song.rate, "FLOAT", song.channels)
+
+            write(outputs[0], voice_blocks(net, song.read, song.length, song.channels, song.rate))
+            # What is left over after the voice as it was written: so the two files sum to the recording.
+            with wav.Reader(outputs[0]) as voice:
+                starts = range(0, song.length, BLOCK)
+                spans = ((start, min(start + BLOCK, song.length)) for start in starts)
+                write(outputs[1], (song.read(*span) - voice.read(*span) for span in spans))
+    factor = song.length / song.rate / max(time.perf_counter() - started, 1e-9)
+    figures = {"samples": song.length, "rate": song.rate, "channels": song.channels, "real_time_factor": factor}
+    return figures | {"latency_ms": 1000 * Frames(song.rate).n / song.rate if net.causal else None}

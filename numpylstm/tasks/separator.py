@@ -1,0 +1,144 @@
+"""Take a recording apart by a network that shares out magnitudes: spectra, masks, sound again.
+
+A network hears the magnitudes of frames of 64 ms, half of which overlap, F = 513 bins up to 8 kHz, and shares
+each out to voice and accompaniment. A recording at another rate is not resampled: its frames last as long, so
+its first 513 bins are the same frequencies; what lies above 8 kHz goes with the bins just below. The masks
+are those of the mean of the channels, and every channel keeps its own phase. The accompaniment is what is
+left: the two sum to the recording.
+
+A network that looks ahead runs over pieces of 20 s that overlap by 4 s and are faded into each other. One that
+does not (`causal`) runs from frame to frame with its state carried on, one frame behind the sound.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.stft import istft, sine_window, stft
+from ..layers import Layer
+
+Array = NDArray[Any]
+
+RATE, FRAME, HOP, BINS = 16_000, 1024, 512, 513
+"""Hz, samples of a frame, samples from one to the next, bins: what networks are trained on."""
+
+TOP = 6000.0
+"""What lies above the bins of the network is shared out as the bins from here on are, in Hz."""
+
+PIECE, OVERLAP = 640, 128
+"""Frames run at once by a network that looks ahead, and how many of them two pieces have in common."""
+
+STREAMED_LEVEL = 0.1
+"""RMS, -20 dBFS, that a network without lookahead takes every recording to have: it cannot know."""
+
+NORM = np.sqrt(FRAME / 2)
+"""What the magnitudes of noise of RMS 1 are, about: the root of the window's energy."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """How a recording at some rate is cut into frames of 64 ms, and its bins brought to those of a network."""
+
+    rate: int
+
+    @property
+    def n(self) -> int:
+        """Samples of a frame."""
+        return 2 * round(FRAME / RATE * self.rate / 2)
+
+    @property
+    def hop(self) -> int:
+        return self.n // 2
+
+    @property
+    def window(self) -> Array:
+        return sine_window(self.n)
+
+    def magnitudes(self, spectrum: Array, level: float) -> Array:
+        """What the network hears of a spectrum (T, channels, bins): (T, 1, BINS), 1 where noise has the level."""
+        x = np.abs(spectrum.mean(axis=1, keepdims=True)) / (level * NORM * self.rate / RATE)
+        x = x[:, :, :BINS]
+        return np.pad(x, ((0, 0), (0, 0), (0, BINS - x.shape[2]))).astype(np.float32)
+
+    def masks(self, x: Array, y: Array) -> Array:
+        """How much of each bin is voice, (T, 1, n // 2 + 1), by what the network (T, 1, 2 BINS) made of x."""
+        m = y[:, :, :BINS] / np.maximum(x, np.finfo(np.float32).tiny)
+        above = self.n // 2 + 1 - BINS
+        if above <= 0:
+            return m[:, :, : self.n // 2 + 1]
+        first = round(TOP / RATE * FRAME)
+        top = y[:, :, first:BINS].sum(2) / np.maximum(x[:, :, first:].sum(2), np.finfo(np.float32).tiny)
+        return np.concatenate([m, np.repeat(top[:, :, None], above, axis=2)], axis=2)
+
+
+def voice_of(net: Layer, samples: Array, frames: Frames, level: float) -> Array:
+    """The voice (n, channels) in samples (n, channels), all at once; `level` is the recording's RMS."""
+    spectrum = stft(samples.astype(np.float32), frames.window, frames.hop)
+    x = frames.magnitudes(spectrum, level)
+    return istft(spectrum * frames.masks(x, net.predict(x)), frames.window, frames.hop, len(samples))
+
+
+def voice_in_pieces(
+    net: Layer, read: Callable[[int, int], Array], length: int, frames: Frames, level: float
+) -> Iterator[Array]:
+    """The voice of a recording of any length, piece by piece: `read(start, stop)` gives samples (n, channels)."""
+    piece, overlap = PIECE * frames.hop, OVERLAP * frames.hop
+    # Where both pieces sound: the one fades out and the other in, once each has heard what is around it.
+    fade = np.clip(np.linspace(-0.5, 1.5, overlap), 0, 1)[:, None]
+    before: Any = None
+    for start in range(0, max(length - overlap, 1), piece - overlap):
+        stop = min(start + piece, length)
+        voice = voice_of(net, read(start, stop), frames, level)
+        if before is not None:
+            voice[:overlap] = (1 - fade) * before + fade * voice[:overlap]
+        if stop == length:
+            yield voice
+            return
+        before = voice[-overlap:]
+        yield voice[:-overlap]
+
+
+class OnlineSeparator:
+    """The voice block by block, `latency` samples after the sound, with a network that does not look ahead.
+
+        separator = OnlineSeparator(net, rate=44100, channels=2)
+        voice = separator.process(block)          # (n, channels) -> (n, channels), any n
+
+    Any split into blocks gives the same result. The first `latency` samples that come out are silence.
+    """
+
+    def __init__(self, net: Layer, rate: int, channels: int) -> None:
+        if not net.causal:
+            raise ValueError("expected a network that does not look ahead, got one that needs the whole sequence")
+        self.frames, self.stream = Frames(rate), net.stream()
+        self.window = self.frames.window[:, None]
+        # Heard and not yet in a frame, begun with the half frame of silence that the first one overlaps with.
+        self.heard = np.zeros((self.frames.hop, channels))
+        self.tail = np.zeros((self.frames.hop, channels))  # of the last frame, to be added to the next one
+        self.ready = np.zeros((self.frames.hop, channels))
+
+    @property
+    def latency(self) -> int:
+        """Samples: a whole frame."""
+        return self.frames.n
+
+    def process(self, block: Array) -> Array:
+        n, hop = self.frames.n, self.frames.hop
+        self.heard = np.concatenate([self.heard, block])
+        count = max(len(self.heard) // hop - 1, 0)
+        if count:
+            cut = np.stack([self.heard[t * hop : t * hop + n] for t in range(count)])
+            spectrum = np.fft.rfft(cut * self.window, axis=1).swapaxes(1, 2)
+            x = self.frames.magnitudes(spectrum, STREAMED_LEVEL)
+            spectrum *= self.frames.masks(x, self.stream.process(x))
+            voice = np.fft.irfft(spectrum.swapaxes(1, 2), n, axis=1) * self.window
+            voice[1:, :hop] += voice[:-1, hop:]
+            voice[0, :hop] += self.tail
+            self.tail = voice[-1, hop:]
+            self.heard = self.heard[count * hop :]
+            self.ready = np.concatenate([self.ready, voice[:, :hop].reshape(-1, block.shape[1])])
+        done, self.ready = self.ready[: len(block)], self.ready[len(block) :]
+        return done
