@@ -97,7 +97,7 @@ MAY_ALSO_ASK_FOR = {
 def test_the_reading_of_imports_sees_what_is_there():
     assert (".layers.base", True) in IMPORTS["checkpoint.py"]
     assert (".losses", True) in IMPORTS["tasks/gradients.py"] and (".losses", True) in IMPORTS["__init__.py"]
-    assert (".plots", False) in IMPORTS["cli.py"] and (".tasks.run", True) in IMPORTS["cli.py"]
+    assert (".plots", False) in IMPORTS["cli/single.py"] and (".tasks.run", True) in IMPORTS["cli/single.py"]
     assert ("scipy.optimize", False) in IMPORTS["optimizers.py"]
     assert rooms_known_by("layers/state.py") == set(), "an import for type checking alone is none"
 

@@ -135,7 +135,9 @@ def measure(
     Raises ValueError as `bss_eval` does.
     """
     names = ("voice", "accompaniment", "voice_estimate", "accompaniment_estimate")
-    signals = [np.asarray(signal) for signal in (voice, accompaniment, voice_estimate, accompaniment_estimate)]
+    signals = [
+        np.asarray(signal) for signal in (voice, accompaniment, voice_estimate, accompaniment_estimate)
+    ]
     for name, signal in zip(names, signals, strict=True):
         if signal.ndim != 1 or signal.shape != signals[0].shape:
             wanted = "(samples,)" if signals[0].ndim != 1 else f"{signals[0].shape} like the voice"
@@ -161,7 +163,9 @@ def global_measures(
     measured = np.array([row for row in rows if not np.isnan(row).any()]).reshape(-1, 5)
     _, sir, sar, gain, samples = measured.T
     weights = samples / samples.sum() if len(measured) else np.array(np.nan)
-    gnsdr, gsir, gsar = (float(np.sum(weights * figure)) if len(measured) else np.nan for figure in (gain, sir, sar))
+    gnsdr, gsir, gsar = (
+        float(np.sum(weights * figure)) if len(measured) else np.nan for figure in (gain, sir, sar)
+    )
     return GlobalMeasures(gnsdr, gsir, gsar, len(measured), len(rows) - len(measured))
 
 

@@ -2,9 +2,9 @@
 
 from .melodies import plucked_melodies
 from .mnist import Digits, load_mnist, read_idx
-from .plucked import plucked_string
 from .pairing import Mixtures
-from .singers import synthetic_singer
+from .plucked import plucked_string
+from .singers import SyntheticSingers, synthetic_singer
 from .stems import Clip, Stems, load_stems, singer
 from .windows import random_batch, shifted, shifted_batch, split, split_examples, windows
 
@@ -13,6 +13,7 @@ __all__ = [
     "Digits",
     "Mixtures",
     "Stems",
+    "SyntheticSingers",
     "load_mnist",
     "load_stems",
     "plucked_melodies",

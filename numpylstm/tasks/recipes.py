@@ -15,7 +15,7 @@ All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 10
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,8 @@ class Recipe:
         clips: synthetic clips to make, of 8 s, where there are to be any.
         gain_db: voice against accompaniment, at most.
         level_db: how far the level strays from what the network expects, at most.
+        optimizer: "adam", or "lbfgs": so many iterations of SciPy's L-BFGS, 10 on each of a sequence of large
+            batches.
     """
 
     build: Callable[[np.random.Generator], Layer]
@@ -69,6 +71,32 @@ class Recipe:
     clips: int = 1200
     gain_db: float = 5.0
     level_db: float = 3.0
+    optimizer: str = "adam"
+
+    def check(self) -> None:
+        """Refuse, before the work, what cannot be trained.
+
+        Raises:
+            ValueError: an option out of its range.
+        """
+        for name, number, least in (
+            ("updates", self.updates, 1),
+            ("frames", self.frames, 4),
+            ("batch", self.batch, 1),
+            ("clips", self.clips, 0),
+        ):
+            if number < least:
+                raise ValueError(f"expected {name} of at least {least}, got {number}")
+        if not 0 <= self.gamma < 1:
+            raise ValueError(f"expected gamma from 0 to less than 1, got {self.gamma}")
+        if self.loss == "kl" and self.target != "magnitude":
+            raise ValueError(
+                "expected the target magnitude for the loss kl, got phase: it has negative values"
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """All but the network, for the run's config."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "build"}
 
 
 def both_directions(rng: np.random.Generator, dense: int = 256, hidden: int = 160) -> Layer:
@@ -118,7 +146,9 @@ def published(
     if cell not in CELLS:
         raise ValueError(f"expected cell {', '.join(map(repr, CELLS))}, got {cell!r}")
     if not set(recurrent) <= set(range(1, layers + 1)):
-        raise ValueError(f"expected recurrent layers among 1 to {layers}, got {', '.join(map(str, recurrent))}")
+        raise ValueError(
+            f"expected recurrent layers among 1 to {layers}, got {', '.join(map(str, recurrent))}"
+        )
     hidden: list[Layer] = []
     size = (2 * context + 1) * BINS
     for number in range(1, layers + 1):

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from .. import checkpoint, losses
 from ..audio import wav
-from ..audio.bss_eval import ClipMeasures, GlobalMeasures, global_measures, measure
+from ..audio.bss_eval import ClipMeasures, global_measures, measure
 from ..audio.stft import istft, sine_window, stft
-from ..datasets import Clip, Mixtures, synthetic_singer
-from ..files import write_text
+from ..datasets import Clip, Mixtures, Stems, SyntheticSingers, load_stems
 from ..history import History
 from ..layers import Compress, Layer, Standardize
-from ..optimizers import Adam, Cosine
-from ..training import fit
-from .recipes import RECIPES, Recipe
+from ..optimizers import Adam, Cosine, lbfgs
+from ..training import evaluate as loss_of
+from ..training import fit, objective
+from .recipes import Recipe
 from .run import find_model, progress_bar
 from .separator import (
     BINS,
@@ -37,11 +37,9 @@ from .separator import (
     HOP,
     NORM,
     RATE,
-    STREAMED_LEVEL,
     Frames,
     OnlineSeparator,
     voice_in_pieces,
-    voice_of,
 )
 
 Array = NDArray[Any]
@@ -56,6 +54,9 @@ EPOCH = 100
 CLIP = 0.3
 """The norm beyond which a gradient is cut."""
 
+STEPS, LARGE = 10, 8
+"""Iterations of L-BFGS on the same batch, and minibatches in it."""
+
 BLOCK = 65536
 """Samples of a recording that are read at once."""
 
@@ -69,12 +70,14 @@ class SeparationResult:
 
     Attributes:
         figures: by the names that `--json` prints.
-        evaluation: of the clips held out.
+        measured: clips held out.
+        evaluation: of these.
     """
 
     net: Layer
     history: History
     figures: dict[str, Any]
+    measured: Sequence[Clip]
     evaluation: "Evaluation"
 
 
@@ -86,15 +89,20 @@ class Evaluation:
         names: of the clips.
         estimates: of what the network separated.
         oracle: of what the ratio mask of the true sources separates: the ceiling.
+        seams: how much more the mask changes from each 32nd frame to the next than elsewhere.
     """
 
     names: list[str]
     estimates: list[ClipMeasures]
     oracle: list[ClipMeasures]
+    seams: list[float]
 
     def figures(self) -> dict[str, Any]:
         """Means over the clips, weighted by length, of voice and accompaniment, in dB."""
-        voice, accompaniment = global_measures(self.estimates), global_measures(self.estimates, "accompaniment")
+        voice, accompaniment = (
+            global_measures(self.estimates),
+            global_measures(self.estimates, "accompaniment"),
+        )
         oracle = global_measures(self.oracle)
         return {
             "gnsdr_db": voice.gnsdr,
@@ -117,7 +125,9 @@ class Evaluation:
         writer.writerow(["clip", "samples", *header, "oracle_voice_nsdr_db"])
         for name, clip, oracle in zip(self.names, self.estimates, self.oracle, strict=True):
             values = [*clip.voice, *clip.accompaniment, oracle.voice.nsdr]
-            writer.writerow([name, clip.samples, *("" if np.isnan(value) else f"{value:.4f}" for value in values)])
+            writer.writerow(
+                [name, clip.samples, *("" if np.isnan(value) else f"{value:.4f}" for value in values)]
+            )
         return text.getvalue()
 
     def table(self) -> str:
@@ -133,6 +143,37 @@ class Evaluation:
         if rows["this network"].left_out:
             lines.append(f"{rows['this network'].left_out} clips with a silent source are left out")
         return "\n".join(lines)
+
+
+def training_clips(
+    data: Sequence[str], names: str | None = None, leave_out: str | None = None
+) -> tuple[Sequence[Clip], Sequence[Clip] | None]:
+    """The clips of folders to train on, and those of a singer left out, None if none is.
+
+    "synthetic" among the folders is passed over: `train` makes those.
+
+    Raises:
+        ValueError: a folder without clips, or without that singer.
+    """
+    folders = [stems(folder, names) for folder in data if folder != "synthetic"]
+    if leave_out is None:
+        return _chain(folders), None
+    known = [part for part in folders if leave_out in part.singers]
+    if not known:
+        singers = sorted({name for part in folders for name in part.singers})
+        raise ValueError(f"expected a singer among {', '.join(singers[:10]) or 'none'}, got {leave_out!r}")
+    others = [part.without(leave_out) if part in known else part for part in folders]
+    return _chain(others), _chain([part.by(leave_out) for part in known])
+
+
+def _chain(folders: Sequence[Stems]) -> Stems:
+    """All clips of several folders as one sequence, none of which is read yet."""
+    return Stems([track for part in folders for track in part.tracks], RATE)
+
+
+def stems(folder: str, names: str | None = None) -> Stems:
+    """The clips of a folder at RATE; of MIR-1K's 1000 those in a list of names, if one is given."""
+    return load_stems(folder, rate=RATE, names=names)
 
 
 def train(
@@ -162,35 +203,40 @@ def train(
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
     mixtures = Mixtures(pairs(clips, recipe.clips, progress), resample=resample)
     if held_out is None:
-        held_out = [synthetic_singer(number, split="test") for number in range(1 if quick else HELD_OUT)]
+        held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
     net = recipe.build(rng)
     batches = Batches(mixtures, recipe)
     standardize(net, [batches.draw(rng)[0] for _ in range(8)])
     dev = Batches(Mixtures(pairs(held_out, 0, False)), recipe).draw(np.random.default_rng(0))
-    history = fit(
-        net,
-        batches,
-        dev,
-        loss=partial(losses.discriminative, gamma=recipe.gamma, loss=LOSSES[recipe.loss]),
-        optimizer=Adam(recipe.lr, schedule=Cosine(recipe.updates, final=0.01, warmup=min(50, recipe.updates // 10)), clip_norm=CLIP),
-        epochs=-(-recipe.updates // EPOCH),
-        seed=rng,
-        progress=progress,
-    )
+    loss = partial(losses.discriminative, gamma=recipe.gamma, loss=LOSSES[recipe.loss])
+    if recipe.optimizer == "lbfgs":
+        history = fit_lbfgs(net, batches, dev, loss, rng, progress)
+    else:
+        history = fit(
+            net,
+            batches,
+            dev,
+            loss=loss,
+            optimizer=Adam(
+                recipe.lr,
+                schedule=Cosine(recipe.updates, final=0.01, warmup=min(50, recipe.updates // 10)),
+                clip_norm=CLIP,
+            ),
+            epochs=-(-recipe.updates // EPOCH),
+            seed=rng,
+            progress=progress,
+        )
     evaluation = evaluate(net, held_out, progress=progress)
     figures = evaluation.figures() | {"parameters": net.theta.size, "training_clips": len(mixtures)}
     figures |= {"training_seconds": history.seconds[-1] if history.seconds else 0.0}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
-    return SeparationResult(net, history, figures, evaluation)
+    return SeparationResult(net, history, figures, held_out, evaluation)
 
 
 def pairs(clips: Sequence[Clip], synthetic: int, progress: bool) -> Iterator[tuple[Array, Array]]:
     """Voice and accompaniment of clips, one after the other, and then of so many synthetic ones."""
-    for clip in clips:
-        yield clip.voice, clip.accompaniment
-    with progress_bar(synthetic, "clip", progress, "synthetic singers") as bar:
-        for number in range(synthetic):
-            clip = synthetic_singer(number, rate=RATE)
+    with progress_bar(len(clips) + synthetic, "clip", progress, "collecting clips") as bar:
+        for clip in (*clips, *SyntheticSingers(synthetic)):
             bar.update(1)
             yield clip.voice, clip.accompaniment
 
@@ -234,9 +280,40 @@ def standardize(net: Layer, batches: Sequence[Array]) -> None:
         layers[1].fit(layers[0].predict(np.concatenate(batches, axis=1)))
 
 
+def fit_lbfgs(
+    net: Layer,
+    batches: Batches,
+    dev: tuple[Array, Array],
+    loss: losses.Loss,
+    rng: np.random.Generator,
+    progress: bool,
+) -> History:
+    """Train by SciPy's L-BFGS, a few iterations on each of a sequence of large batches.
+
+    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; LARGE minibatches side by
+    side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for deep
+    learning", ICML 2011).
+    """
+    history, started, done = History(unit="iteration", every=STEPS), time.perf_counter(), 0
+    with progress_bar(batches.recipe.updates, "iteration", progress, "L-BFGS") as bar:
+        while done < batches.recipe.updates:
+            drawn = [batches.draw(rng) for _ in range(LARGE)]
+            x, target = (np.concatenate(parts, axis=1) for parts in zip(*drawn, strict=True))
+            steps = min(STEPS, batches.recipe.updates - done)
+            result = lbfgs(objective(net, x, target, loss=loss), net.theta, max_iterations=steps)
+            done += steps
+            history.train_loss.append(float(result.fun))
+            history.validation_loss.append(loss_of(net, dev, loss=loss))
+            history.seconds.append(time.perf_counter() - started)
+            history.updates = done
+            bar.update(steps)
+    history.best_epoch = int(np.argmin(history.validation_loss))
+    return history
+
+
 def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Evaluation:
     """Separate every clip and measure it with BSS-EVAL, and the ratio mask of its true sources beside it."""
-    result = Evaluation([], [], [])
+    result = Evaluation([], [], [], [])
     with progress_bar(len(clips), "clip", progress, "measuring") as bar:
         for clip in clips:
             mixture = clip.voice + clip.accompaniment
@@ -247,6 +324,14 @@ def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Eva
                 rows.append(measure(clip.voice, clip.accompaniment, estimate, mixture - estimate))
             bar.update(1)
     return result
+
+
+def worth_hearing(evaluation: Evaluation, count: int) -> list[int]:
+    """Which clips show what the network can do: the worst, the best, and some between, by what was gained."""
+    gains = np.nan_to_num([clip.voice.nsdr for clip in evaluation.estimates], nan=-np.inf)
+    ranks = np.unique(np.linspace(0, len(gains) - 1, min(len(gains), count)).round().astype(int))
+    indices: list[int] = np.argsort(gains)[ranks].tolist()
+    return indices
 
 
 def separate(net: Layer, samples: Array, rate: int) -> Array:
@@ -358,5 +443,10 @@ def apply(
                 spans = ((start, min(start + BLOCK, song.length)) for start in starts)
                 write(outputs[1], (song.read(*span) - voice.read(*span) for span in spans))
     factor = song.length / song.rate / max(time.perf_counter() - started, 1e-9)
-    figures = {"samples": song.length, "rate": song.rate, "channels": song.channels, "real_time_factor": factor}
+    figures = {
+        "samples": song.length,
+        "rate": song.rate,
+        "channels": song.channels,
+        "real_time_factor": factor,
+    }
     return figures | {"latency_ms": 1000 * Frames(song.rate).n / song.rate if net.causal else None}

@@ -112,7 +112,9 @@ class OnlineSeparator:
 
     def __init__(self, net: Layer, rate: int, channels: int) -> None:
         if not net.causal:
-            raise ValueError("expected a network that does not look ahead, got one that needs the whole sequence")
+            raise ValueError(
+                "expected a network that does not look ahead, got one that needs the whole sequence"
+            )
         self.frames, self.stream = Frames(rate), net.stream()
         self.window = self.frames.window[:, None]
         # Heard and not yet in a frame, begun with the half frame of silence that the first one overlaps with.

@@ -7,6 +7,8 @@ same key, tempo and chords (`score`). Singers and songs of the split "test" have
 keys and tempi that those of "train" never have.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..stems import Clip
@@ -54,3 +56,25 @@ def synthetic_singer(
         band = at_level(band + at_level(backing, LEVEL * 10.0 ** (rng.uniform(-10, -5) / 20)), LEVEL)
         voice = voice * 10.0 ** (HARD_DB / 20)
     return Clip(f"{split}_{preset}_{seed}", voice, band, rate)
+
+
+class SyntheticSingers(Sequence[Clip]):
+    """So many clips, seeds 0, 1, ...: each is made when it is asked for, and not kept. Arguments as above."""
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        split: str = "train",
+        preset: str = "plain",
+        seconds: float = 8.0,
+        rate: int = 16000,
+    ) -> None:
+        self._count = count
+        self.options = {"split": split, "preset": preset, "seconds": seconds, "rate": rate}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Clip:  # type: ignore[override]
+        return synthetic_singer(range(self._count)[index], **self.options)  # type: ignore[arg-type]

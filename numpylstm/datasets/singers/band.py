@@ -66,7 +66,7 @@ def plucked(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
     every = score.beat * rng.choice((0.25, 0.5, 0.5, 1))
     strum = rng.random() < 0.35
     timbre = _timbre(rng, ring=(0.3, 1.2), brightness=(0.6, 0.93))
-    return _chords(score, n, every, 0.015 if strum else None, 12 * rng.integers(0, 2), timbre, rate, rng)
+    return _chords(score, n, every, 0.015 if strum else None, 12 * int(rng.integers(0, 2)), timbre, rate, rng)
 
 
 def piano(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
@@ -74,7 +74,7 @@ def piano(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
     every = score.beat * rng.choice((0.5, 1, 1, 2))
     timbre = _timbre(rng, ring=(0.3, 1.0), brightness=(0.4, 0.85))
     together = 0.002 if rng.random() < 0.6 else None
-    return _chords(score, n, every, together, 12 * rng.integers(0, 3), timbre, rate, rng)
+    return _chords(score, n, every, together, 12 * int(rng.integers(0, 3)), timbre, rate, rng)
 
 
 def pad(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
@@ -119,9 +119,14 @@ def drums(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
     kick *= np.exp(-seconds * rng.uniform(8, 25))
     snare = sosfilt(butter(2, rng.uniform(800, 2500), "highpass", fs=rate, output="sos"), noise)
     snare *= np.exp(-seconds * rng.uniform(10, 30))
-    snare += rng.uniform(0.3, 1.5) * np.sin(2 * np.pi * rng.uniform(160, 260) * seconds) * np.exp(-25 * seconds)
+    snare += (
+        rng.uniform(0.3, 1.5) * np.sin(2 * np.pi * rng.uniform(160, 260) * seconds) * np.exp(-25 * seconds)
+    )
     hat = sosfilt(butter(4, rng.uniform(4000, 6500), "highpass", fs=rate, output="sos"), noise)
-    closed, opened = hat * np.exp(-seconds * rng.uniform(40, 120)), hat * np.exp(-seconds * rng.uniform(6, 15))
+    closed, opened = (
+        hat * np.exp(-seconds * rng.uniform(40, 120)),
+        hat * np.exp(-seconds * rng.uniform(6, 15)),
+    )
     levels = 10.0 ** (np.array([0, -4, -13]) / 20 + rng.normal(0, 3, 3) / 20)
     kicks, snares = STRIKES[str(rng.choice(list(STRIKES)))]
     every, ghost, open_hat = int(rng.choice((1, 2, 2, 4))), 0.3 * rng.random(), rng.random() < 0.3
@@ -206,7 +211,13 @@ def _chords(
 
 
 def _held(
-    sound: Array, note: Note, brightness: float, attack: float, swing: float, rate: int, rng: np.random.Generator
+    sound: Array,
+    note: Note,
+    brightness: float,
+    attack: float,
+    swing: float,
+    rate: int,
+    rng: np.random.Generator,
 ) -> None:
     """Add a note that is held."""
     first = max(round(note.start * rate), 0)

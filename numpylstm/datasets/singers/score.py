@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))  # major, natural minor: semitones above the key
-PROGRESSIONS = ((0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 3, 4), (0, 3, 4, 0), (0, 2, 3, 4), (3, 4, 2, 5), (0, 0, 3, 4))
+PROGRESSIONS = (
+    (0, 4, 5, 3),
+    (5, 3, 0, 4),
+    (0, 5, 3, 4),
+    (0, 3, 4, 0),
+    (0, 2, 3, 4),
+    (3, 4, 2, 5),
+    (0, 0, 3, 4),
+)
 """Chords of four bars, by the step of the scale that they stand on."""
 
 RHYTHMS = ((1, 1), (0.5, 0.5, 1), (1, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5), (1.5, 0.5), (2,), (0.25, 0.25, 0.5, 1))
@@ -68,9 +76,7 @@ def compose(seconds: float, split: str, rng: np.random.Generator) -> Score:
     return Score(seconds, beat, scale, tuple(chords))
 
 
-def melody(
-    score: Score, low: float, high: float, rng: np.random.Generator, rests: float = 1.0
-) -> list[Note]:
+def melody(score: Score, low: float, high: float, rng: np.random.Generator, rests: float = 1.0) -> list[Note]:
     """Phrases of notes between two pitches, with rests of about so many beats between them.
 
     The steps are small, the fourth and seventh of the scale are rare, as in songs, and the last note of a

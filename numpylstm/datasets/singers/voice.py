@@ -27,10 +27,19 @@ VOWELS = np.array(
     float,
 )
 NASAL = np.array((270, 1150, 2200, 3200, 4200), float)
-GLIDES = np.array([(290, 700, 2200, 3300, 4200), (280, 2250, 2900, 3500, 4500), (350, 1100, 2600, 3400, 4300)])
+GLIDES = np.array(
+    [(290, 700, 2200, 3300, 4200), (280, 2250, 2900, 3500, 4500), (350, 1100, 2600, 3400, 4300)]
+)
 """Where the formants come from in w, y and l."""
 
-NOISES = ((5500, 2500, 1.0), (3200, 1500, 1.0), (4500, 4000, 0.25), (1800, 900, 0.7), (4000, 1500, 0.8), (900, 1200, 0.5))
+NOISES = (
+    (5500, 2500, 1.0),
+    (3200, 1500, 1.0),
+    (4500, 4000, 0.25),
+    (1800, 900, 0.7),
+    (4000, 1500, 0.8),
+    (900, 1200, 0.5),
+)
 """Middle and width in Hz, and loudness, of the noise of s, sh, f and of the bursts of k, t, p."""
 
 TRACTS = {"train": ((12.6, 14.0), (14.6, 16.0), (16.6, 18.2)), "test": ((14.0, 14.6), (16.0, 16.6))}
@@ -80,7 +89,9 @@ def draw_singer(split: str, rng: np.random.Generator) -> Singer:
     )
 
 
-def sing(singer: Singer, notes: list[Note], n: int, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def sing(
+    singer: Singer, notes: list[Note], n: int, rate: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """The notes as sung, (n,) samples."""
     count = n // HOP + 2
     step = HOP / rate
@@ -179,7 +190,11 @@ def _consonant(
         voiced[part] *= 0.35 if kind == "nasal" else 0.7
         return
     which = int(rng.integers(3)) + 3 * (kind == "plosive")
-    length = int(rng.uniform(0.06, 0.16) / step) if kind == "fricative" else max(int(rng.uniform(0.01, 0.03) / step), 1)
+    length = (
+        int(rng.uniform(0.06, 0.16) / step)
+        if kind == "fricative"
+        else max(int(rng.uniform(0.01, 0.03) / step), 1)
+    )
     closed = 0 if kind == "fricative" else int(rng.uniform(0.02, 0.07) / step)
     begin = max(first - length // 2 - closed, 0)
     voiced[begin : begin + closed + length] *= 0.02 if rng.random() < 0.7 else 0.4

@@ -1,0 +1,198 @@
+"""The commands `numpylstm separate ...`."""
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ..tasks.run import open_run, write_run
+from .common import Figures, add, closing, ending, natural
+
+SYNTHETIC = "synthetic"
+
+OF_THE_RECIPE = ("updates", "clips", "frames", "batch", "gamma", "loss", "target", "optimizer")
+OF_PUBLISHED = ("cell", "layers", "recurrent", "hidden_size", "context")
+
+
+def add_parser(tasks: Any) -> None:
+    """Verbs and options."""
+    separate = tasks.add_parser("separate", help="take a song apart into voice and accompaniment")
+    verbs = separate.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    apply = add(verbs, "apply", apply_command, "write voice.wav and accompaniment.wav", "runs/separate")
+    apply.add_argument("song", metavar="SONG", help="recording of any rate, length and number of channels")
+    apply.add_argument(
+        "--model", metavar="MODEL", help="run folder or model file (default: the built-in one)"
+    )
+    apply.add_argument(
+        "--streaming",
+        action="store_true",
+        help="with the built-in network that does not look ahead: the voice comes 64 ms after the sound",
+    )
+
+    train = add(verbs, "train", train_command, "learn to tell voice from accompaniment", "runs/separation")
+    train.add_argument(
+        "--data",
+        metavar="DIR",
+        nargs="+",
+        default=[SYNTHETIC],
+        help="folders of MIR-1K, iKala, MUSDB or pairs of stems, and `synthetic` for singers that are made "
+        "(default: synthetic alone)",
+    )
+    train.add_argument("--list", metavar="FILE", help="names of the clips to train on, one a line")
+    train.add_argument(
+        "--leave-out", metavar="SINGER", help="a singer not to train on, but to measure with in the end"
+    )
+    train.add_argument(
+        "--resample",
+        action="store_true",
+        help="also at 5/6, 10/11, 11/10 and 6/5 of the speed: new singers out of few",
+    )
+    train.add_argument(
+        "--recipe",
+        choices=("best", "causal", "quick", "published", "wvpnn", "cvpnn"),
+        default="best",
+        help="best: both directions; causal: without lookahead; quick: a minute; published: deep recurrent, "
+        "as in 2014; wvpnn, cvpnn: vector products over frames, over colours (default: best)",
+    )
+    train.add_argument("--updates", type=natural, metavar="N", help="in all (default: the recipe's)")
+    train.add_argument("--clips", type=natural, metavar="N", help="synthetic ones (default: the recipe's)")
+    train.add_argument("--frames", type=natural, metavar="N", help="of a sequence (default: the recipe's)")
+    train.add_argument("--batch", type=natural, metavar="N", help="sequences in a minibatch")
+    train.add_argument("--gamma", type=float, metavar="X", help="of the discriminative loss, 0 to below 1")
+    train.add_argument("--loss", choices=("mse", "kl"), help="squared error, or generalised KL divergence")
+    train.add_argument(
+        "--target", choices=("phase", "magnitude"), help="what is in phase with the mixture, or magnitudes"
+    )
+    train.add_argument(
+        "--optimizer", choices=("adam", "lbfgs"), help="lbfgs: on batches of 8 minibatches, 10 steps each"
+    )
+    train.add_argument("--cell", choices=("rnn", "lstm", "gru"), help="published: recurrent layers")
+    train.add_argument("--layers", type=natural, metavar="N", help="published: hidden layers (default: 3)")
+    train.add_argument(
+        "--recurrent",
+        type=natural,
+        nargs="*",
+        metavar="K",
+        help="published: which are recurrent (default: 2)",
+    )
+    train.add_argument("--hidden-size", type=natural, metavar="N", help="published: units (default: 500)")
+    train.add_argument(
+        "--context", type=natural, metavar="N", help="published: frames on each side (default: 1)"
+    )
+
+    evaluate = add(verbs, "eval", eval_command, "measure with BSS-EVAL, as papers do", "runs/evaluation")
+    evaluate.add_argument("--data", metavar="DIR", required=True, help="folder of clips, or `synthetic`")
+    evaluate.add_argument(
+        "--model", metavar="MODEL", help="run folder or model file (default: the built-in one)"
+    )
+    evaluate.add_argument(
+        "--streaming", action="store_true", help="the built-in one that does not look ahead"
+    )
+    evaluate.add_argument("--list", metavar="FILE", help="names of the clips, one a line (default: all)")
+    evaluate.add_argument(
+        "--preset", choices=("plain", "hard"), default="plain", help="of synthetic clips (default: plain)"
+    )
+    evaluate.add_argument(
+        "--clips", type=natural, default=40, metavar="N", help="how many synthetic ones (default: 40)"
+    )
+
+
+def apply_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm separate apply`: a recording taken apart."""
+    from ..files import write_json
+    from ..tasks import separation
+    from ..tasks.run import finite
+
+    net = separation.load(args.model, args.streaming)
+    with open_run(args.out or "runs/separate") as folder:
+        figures = separation.apply(args.song, folder, net)
+        write_json(folder / "apply.json", finite(figures))
+    lines = [
+        f"wrote voice.wav and accompaniment.wav to {folder}: {figures['samples']} samples, "
+        f"{figures['channels']} channel(s) at {figures['rate']} Hz",
+        f"speed: {figures['real_time_factor']:.0f} times real time",
+    ]
+    if figures["latency_ms"] is not None:
+        lines.append(f"as a stream the voice would come {figures['latency_ms']:.0f} ms after the sound")
+    return figures, "\n".join(lines)
+
+
+def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm separate train`: a network from clips, synthetic singers, or both."""
+    from .. import plots
+    from ..files import write_text
+    from ..report import EXAMPLES, save_examples, write_report
+    from ..tasks import recipes, separation
+
+    recipe = recipes.RECIPES[args.recipe]
+    own = {name: getattr(args, name) for name in OF_PUBLISHED if getattr(args, name) is not None}
+    if own and args.recipe != "published":
+        raise ValueError(f"--{next(iter(own)).replace('_', '-')} goes with --recipe published alone")
+    if own:
+        recipe = replace(recipe, build=partial(recipes.published, **own))
+    changed = {name: getattr(args, name) for name in OF_THE_RECIPE if getattr(args, name) is not None}
+    recipe = replace(recipe, **changed)
+    clips, held_out = separation.training_clips(args.data, args.list, args.leave_out)
+    if SYNTHETIC not in args.data:
+        recipe = replace(recipe, clips=0)
+    recipe.check()
+    with open_run(args.out or "runs/separation") as folder:
+        result = separation.train(
+            clips, recipe, held_out=held_out, resample=args.resample, seed=args.seed, quick=args.quick
+        )
+        config = {"task": "separate", "data": args.data, "list": args.list, "leave_out": args.leave_out}
+        config |= {"recipe": args.recipe, "resample": args.resample, "seed": args.seed, "quick": args.quick}
+        config |= recipe.settings() | own
+        figures = result.figures | ending(result.history)
+        write_run(folder, result.net, result.history, config, figures, {"task": "separate"})
+        write_text(folder / "clips.csv", result.evaluation.csv())
+        picture = plots.learning_curve(result.history)
+        plots.save_figure(picture, folder / "separation.png")
+        chosen = separation.worth_hearing(result.evaluation, EXAMPLES)
+        save_examples(folder, [example(result, index) for index in chosen])
+        write_report(folder)
+    lines = [
+        f"{len(result.evaluation.names)} clips of {args.leave_out or 'singers never trained on'}:",
+        result.evaluation.table(),
+    ]
+    return figures, "\n".join([*lines, f"report.html lets you listen; {closing(folder, figures['seconds'])}"])
+
+
+def example(result: Any, index: int) -> Any:
+    """A clip of those measured, with all that there is to hear of it."""
+    from ..report import Example
+    from ..tasks import separation
+
+    clip, measures = result.measured[index], result.evaluation.estimates[index].voice
+    mixture = clip.voice + clip.accompaniment
+    estimate = separation.separate(result.net, mixture[:, None], clip.rate)[:, 0]
+    sounds = {
+        "mixture": mixture,
+        "voice": clip.voice,
+        "voice, estimate": estimate,
+        "accompaniment": clip.accompaniment,
+        "accompaniment, estimate": mixture - estimate,
+    }
+    named = {f"{name.upper()} (dB)": value for name, value in measures._asdict().items()}
+    return Example(clip.name, clip.rate, sounds, named)
+
+
+def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm separate eval`: BSS-EVAL of every clip, and the means."""
+    from ..datasets import SyntheticSingers
+    from ..files import write_json, write_text
+    from ..tasks import separation
+    from ..tasks.run import finite
+
+    net = separation.load(args.model, args.streaming)
+    if args.data == SYNTHETIC:
+        clips: Any = SyntheticSingers(args.clips, split="test", preset=args.preset)
+    else:
+        clips = separation.stems(args.data, args.list)
+    with open_run(args.out or "runs/evaluation") as folder:
+        evaluation = separation.evaluate(net, clips[:1] if args.quick else clips)
+        figures = evaluation.figures()
+        write_text(folder / "clips.csv", evaluation.csv())
+        write_json(folder / "eval.json", finite(figures))
+    return figures, "\n".join([evaluation.table(), f"clip by clip: {folder / 'clips.csv'}"])
