@@ -212,19 +212,11 @@ def train(
     if recipe.optimizer == "lbfgs":
         history = fit_lbfgs(net, batches, dev, loss, rng, progress)
     else:
+        schedule = Cosine(recipe.updates, final=0.01, warmup=min(50, recipe.updates // 10))
+        optimizer = Adam(recipe.lr, schedule=schedule, clip_norm=CLIP)
+        epochs = -(-recipe.updates // EPOCH)
         history = fit(
-            net,
-            batches,
-            dev,
-            loss=loss,
-            optimizer=Adam(
-                recipe.lr,
-                schedule=Cosine(recipe.updates, final=0.01, warmup=min(50, recipe.updates // 10)),
-                clip_norm=CLIP,
-            ),
-            epochs=-(-recipe.updates // EPOCH),
-            seed=rng,
-            progress=progress,
+            net, batches, dev, loss=loss, optimizer=optimizer, epochs=epochs, seed=rng, progress=progress
         )
     evaluation = evaluate(net, held_out, progress=progress)
     figures = evaluation.figures() | {"parameters": net.theta.size, "training_clips": len(mixtures)}
@@ -340,7 +332,7 @@ def separate(net: Layer, samples: Array, rate: int) -> Array:
     def read(start: int, stop: int) -> Array:
         return samples[start:stop]
 
-    return np.concatenate(list(voice_blocks(net, read, *samples.shape, rate)))
+    return np.concatenate(list(voice_blocks(net, read, len(samples), samples.shape[1], rate)))
 
 
 def voice_blocks(net: Layer, read: Any, length: int, channels: int, rate: int) -> Iterator[Array]:

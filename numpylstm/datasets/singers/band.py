@@ -25,26 +25,26 @@ STRIKES = {  # in sixteenths of a bar: kick, snare
 LEVELS = {"drums": 0.0, "bass": 0.0, "plucked": -2.0, "piano": -3.0, "pad": -4.0, "lead": -3.0}
 """In dB, about: each clip's levels stray by 4 dB from these."""
 
+CHANCES = {"drums": 0.8, "bass": 0.95, "plucked": 0.7, "piano": 0.6, "pad": 0.75}
+LEAD = 0.6
+"""How likely each instrument plays."""
+
 
 def play(score: Score, n: int, rate: int, rng: np.random.Generator, lead: bool | None = None) -> Array:
     """The accompaniment, (n,) samples; a lead instrument always, never, or in most clips (None)."""
-    present = {
-        "drums": rng.random() < 0.8,
-        "bass": rng.random() < 0.95,
-        "plucked": rng.random() < 0.7,
-        "piano": rng.random() < 0.6,
-        "pad": rng.random() < 0.75,
-        "lead": rng.random() < 0.6 if lead is None else lead,
-    }
-    if not (present["plucked"] or present["piano"] or present["pad"]):
-        present["piano"] = True
+    playing = [name for name, chance in CHANCES.items() if rng.random() < chance]
+    # Often there are two guitars, or strings and an organ.
+    playing += [name for name in ("plucked", "piano", "pad") if rng.random() < 0.3]
+    if not {"plucked", "piano", "pad"} & set(playing):
+        playing.append("piano")
+    if rng.random() < LEAD if lead is None else lead:
+        playing.append("lead")
     sound = np.zeros(n)
-    for name, player in PLAYERS.items():
-        if present[name]:
-            part = static(player(score, n, rate, rng), equalizer(rate, rng))
-            if rng.random() < 0.6:
-                part = reverberate(part, rng.uniform(0.2, 1.2), 10.0 ** rng.uniform(-1.3, -0.4), rate, rng)
-            sound += at_level(part, 10.0 ** ((LEVELS[name] + rng.normal(0, 4)) / 20))
+    for name in playing:
+        part = static(PLAYERS[name](score, n, rate, rng), equalizer(rate, rng))
+        if rng.random() < 0.6:
+            part = reverberate(part, rng.uniform(0.2, 1.2), 10.0 ** rng.uniform(-1.3, -0.4), rate, rng)
+        sound += at_level(part, 10.0 ** ((LEVELS[name] + rng.normal(0, 4)) / 20))
     return sound
 
 

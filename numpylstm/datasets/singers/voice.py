@@ -83,8 +83,8 @@ def draw_singer(split: str, rng: np.random.Generator) -> Singer:
         tilt=rng.uniform(-4.0, 4.0),
         breath=10.0 ** rng.uniform(-2.3, -1.2),
         vibrato=(rng.uniform(4.6, 6.6), rng.choice((0.0, 0.15, 0.3, 0.6)) * rng.uniform(0.5, 1.3)),
-        glide=rng.uniform(0.03, 0.12),
-        unsteady=rng.uniform(0.03, 0.2),
+        glide=rng.uniform(0.02, 0.16),
+        unsteady=rng.uniform(0.03, 0.3),
         articulation=rng.uniform(0.6, 1.0),
     )
 
@@ -118,9 +118,7 @@ def sing(
             middle = first + int((last - first) * rng.uniform(0.4, 0.8))
             formants[middle:last] = _vowel(rng)
         pitch[first:last] = note.pitch
-        if fresh:
-            scoop = int(rng.uniform(0.03, 0.12) / step)
-            pitch[first : first + scoop] -= rng.choice((0, 0, 1, 2, 3))
+        _bend(pitch[first:last], fresh, step, rng)
         time = np.arange(last - first) * step
         shape = np.minimum(1, 0.5 + time / rng.uniform(0.05, 0.3)) * np.exp(-time * rng.uniform(0, 0.8))
         voiced[first:last] = level * shape
@@ -161,6 +159,18 @@ def sing(
         sound = reverberate(sound, rng.uniform(0.1, 0.8), 10.0 ** rng.uniform(-1.6, -0.7), rate, rng)
     floor = np.sqrt(np.mean(sound**2)) * 10.0 ** rng.uniform(-3.5, -2.2)  # of the recording
     return sound + floor * static(rng.standard_normal(n), equalizer(rate, rng, 6.0))
+
+
+def _bend(pitch: NDArray[np.float64], fresh: bool, step: float, rng: np.random.Generator) -> None:
+    """Semitones in place: a note begun from below or above, leaning up or down, let fall in the end."""
+    count = len(pitch)
+    if rng.random() < (0.7 if fresh else 0.35):
+        scoop = min(int(rng.uniform(0.03, 0.15) / step), count)
+        pitch[:scoop] += rng.choice((-3, -2, -1, -1, 1)) * np.linspace(1, 0, scoop)
+    pitch += rng.normal(0, 0.35) * np.linspace(-0.5, 0.5, count)
+    if rng.random() < 0.3:
+        fall = min(int(rng.uniform(0.05, 0.2) / step), count)
+        pitch[count - fall :] -= rng.uniform(0.5, 4) * np.linspace(0, 1, fall) ** 2
 
 
 def _vowel(rng: np.random.Generator) -> NDArray[np.float64]:
