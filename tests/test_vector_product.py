@@ -28,18 +28,18 @@ def test_it_is_the_sum_of_cross_products(seed, D, H, bias):
     layer.theta[...] = np.random.default_rng(seed).standard_normal(layer.theta.size)
     x = signal(D=3 * D, seed=seed)
     W = np.moveaxis(layer.params["W"], 0, -1)  # (H, D, 3)
-    z = np.cross(W[None, None], vectors(x, D)[:, :, None]).sum(axis=3)
+    a = np.cross(W[None, None], vectors(x, D)[:, :, None]).sum(axis=3)
     if bias:
-        z += layer.params["b"].T
-    np.testing.assert_allclose(vectors(layer.forward(x)[0], H), z, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(vectors(layer.predict(x), H), z, rtol=1e-12, atol=1e-13)
+        a += layer.params["b"].T
+    np.testing.assert_allclose(vectors(layer.forward(x)[0], H), a, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(vectors(layer.predict(x), H), a, rtol=1e-12, atol=1e-13)
 
 
 def test_the_unit_vectors_go_round():
     layer = VectorProduct(1, 1, bias=False)
-    for w, a in ((0, 1), (1, 2), (2, 0)):
+    for w, x in ((0, 1), (1, 2), (2, 0)):
         layer.params["W"][...] = np.eye(3)[w].reshape(3, 1, 1)
-        np.testing.assert_array_equal(layer.predict(np.eye(3)[[a]]), np.eye(3)[[3 - w - a]])
+        np.testing.assert_array_equal(layer.predict(np.eye(3)[[x]]), np.eye(3)[[3 - w - x]])
         np.testing.assert_array_equal(layer.predict(np.eye(3)[[w]]), np.zeros((1, 3)))
 
 
@@ -62,7 +62,7 @@ def test_gradients_at_large_shapes(shape, activation):
 def test_a_planted_error_is_seen(monkeypatch):
     matrix = VectorProduct._matrix
 
-    def mirrored(self):  # w × a where the gradient is that of a × w
+    def mirrored(self):  # x × W where the gradient is that of W × x
         return -matrix(self)
 
     net = VectorProduct(2, 2, activation="tanh", seed=0)
@@ -114,7 +114,7 @@ def test_a_file_brings_it_back(tmp_path):
 
 
 def test_it_can_be_learnt():
-    """A rotation by a quarter turn about the third axis, and what stays of it along that axis: z × a."""
+    """A rotation by a quarter turn about the third axis, and what stays of it along that axis: W × x."""
     x = signal(T=10, D=3)
     target = np.cross([0, 0, 1], x)
     net = VectorProduct(1, 1, seed=0)

@@ -4,19 +4,19 @@ Fan, Chan, Yang & Jang, "Music signal processing using vector product neural net
 other products in more dimensions their "Backpropagation with N-D vector-valued neurons using arbitrary
 bilinear products", IEEE TNNLS 2020, doi:10.1109/TNNLS.2019.2933882.
 
-Input a_j, weight w_ij, bias b_i and output y_i are vectors of three components:
+Input x_j, weight W_ij, bias b_i and output y_i are vectors of three components:
 
-    z_i = sum_j w_ij × a_j + b_i                    y_i = act(z_i), component by component
+    a_i = sum_j W_ij × x_j + b_i                    y_i = act(a_i), component by component
 
-A cross product is a linear map of a_j, so the three components of all z together are one matrix product:
+A cross product is a linear map of x_j, so the three components of all a together are one matrix product:
 
-    [z_0]   [   0  -W_2   W_1 ] [a_0]
-    [z_1] = [  W_2    0  -W_0 ] [a_1] + b           W_k (H, D): component k of all weights
-    [z_2]   [ -W_1   W_0    0 ] [a_2]
+    [a_0]   [   0  -W_2   W_1 ] [x_0]
+    [a_1] = [  W_2    0  -W_0 ] [x_1] + b           W_k (H, D): component k of all weights
+    [a_2]   [ -W_1   W_0    0 ] [x_2]
 
-Backward, with M that matrix and da = dz:
+Backward, with M that matrix:
 
-    dM = sum dz a^T,  dW_0 = dM_21 - dM_12,  dW_1 = dM_02 - dM_20,  dW_2 = dM_10 - dM_01,  da = M^T dz
+    dM = sum da x^T,  dW_0 = dM_21 - dM_12,  dW_1 = dM_02 - dM_20,  dW_2 = dM_10 - dM_01,  dx = M^T da
 
 So 3 D numbers become 3 H with 3 H D weights, a third of a Dense layer's. Three of the nine blocks are zeros:
 one product with them is quicker than six without them.
@@ -88,7 +88,7 @@ class VectorProduct(StatelessLayer):
     def initialize(self, rng: np.random.Generator) -> None:
         """Glorot's uniform weights and zero biases, or with `init="pytorch"` all uniform within ±1/sqrt(2D).
 
-        Each component of z sums two products for each vector that comes in, and each of a goes into two for
+        Each component of a sums two products for each vector that comes in, and each of x goes into two for
         each that comes out: the fans are 2D and 2H.
         """
         H, D = self.output_size, self.input_size
@@ -123,12 +123,12 @@ class VectorProduct(StatelessLayer):
         # On the transpose: sequences lie as (T, features, B) between the layers, and so they stay.
         kept = self._buffers.empty(x.swapaxes(-1, -2).shape, x.dtype)
         np.copyto(kept, x.swapaxes(-1, -2))  # the caller may use the memory of x again before backward
-        z = self._buffers.empty((*x.shape[:-2], len(M), x.shape[-2]), x.dtype)
+        a = self._buffers.empty((*x.shape[:-2], len(M), x.shape[-2]), x.dtype)
         with threads_for(M.size * x.shape[-2]):
-            np.matmul(M, kept, z)
+            np.matmul(M, kept, a)
         if self.bias:
-            z += self.params["b"].reshape(-1, 1)
-        y = mask_steps(get_activation(self.activation).forward(z.swapaxes(-1, -2)), real)
+            a += self.params["b"].reshape(-1, 1)
+        y = mask_steps(get_activation(self.activation).forward(a.swapaxes(-1, -2)), real)
         return y, (), VectorProductCache(kept, y.copy("K") if self.activation else y, real)
 
     def backward(
@@ -138,11 +138,11 @@ class VectorProduct(StatelessLayer):
         x, y, real = check_cache(cache, VectorProductCache, self)
         H, D = self.output_size, self.input_size
         dy = self._check_dy(dy, y.shape, real)
-        dz = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
-        dx = self._buffers.empty(x.shape, np.result_type(dz, self.dtype)) if need_dx else None
+        da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
+        dx = self._buffers.empty(x.shape, np.result_type(da, self.dtype)) if need_dx else None
         one_step = (None,) * (3 - x.ndim)  # a batch (B, 3D) is a sequence of one step
         with threads_for(9 * H * D * x.shape[-1]):
-            gradient = Gradient(dz[one_step], self._buffers)
+            gradient = Gradient(da[one_step], self._buffers)
             dM = gradient.by_weights(x[one_step]).reshape(3, H, 3, D)
             if dx is not None:
                 gradient.by_input(self._matrix(), dx[one_step])
