@@ -170,7 +170,7 @@ def phase(
 def discriminative(
     y: np.ndarray, target: np.ndarray, lengths: Any = None, gamma: float = 0.05, loss: Loss = mse
 ) -> tuple[Any, np.ndarray]:
-    """loss(y, target) - gamma loss(y, the two sources of target swapped); Huang et al. 2014, eq. 9.
+    """loss(y, target) - gamma loss(y, the two sources of target swapped); Huang et al. 2014, 2015.
 
     What is like the one source has to be unlike the other: less leaks from each into the other, for a few
     more artifacts.

@@ -16,18 +16,21 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Colour,
     Compress,
     ConcatHidden,
     Context,
     Dense,
     Dropout,
     GaussianNoise,
+    Grey,
     InitialState,
     Layer,
     Mask,
     Residual,
     Sequential,
     Standardize,
+    VectorProduct,
 )
 from numpylstm.activations import ACTIVATIONS
 from numpylstm.layers.state import map_state
@@ -120,12 +123,25 @@ def same_width() -> st.SearchStrategy[Layer]:
 
 
 def features(D: int, causal: bool) -> st.SearchStrategy[Layer]:
-    """Layers without parameters that know their input size."""
+    """Layers made for features, most without parameters."""
     numbers = st.floats(0.5, 2)
     statistics = st.lists(numbers, min_size=D, max_size=D)
-    return st.builds(Standardize, st.just(D), mean=statistics, deviation=statistics) | st.builds(
-        Context, st.just(D), st.integers(0, 3), st.just(0) if causal else st.integers(0, 2)
+    standardize = st.builds(Standardize, st.just(D), mean=statistics, deviation=statistics)
+    context = st.builds(Context, st.just(D), st.integers(0, 3), st.just(0) if causal else st.integers(0, 2))
+    # A small n is a steep slope, and rounding in float32 would go up it layer by layer.
+    drawn = standardize | context | st.builds(Colour, st.just(0.3))
+    if D % 3:
+        return drawn
+    vector_product = st.builds(
+        VectorProduct,
+        st.just(D // 3),
+        hidden_sizes,
+        bias=st.booleans(),
+        activation=st.none() | activation_names,
+        init=inits,
+        seed=seeds,
     )
+    return drawn | vector_product | st.builds(Grey, st.just(0.3))
 
 
 def plain_layers(D: int, causal: bool = False) -> st.SearchStrategy[Layer]:

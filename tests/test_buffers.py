@@ -17,14 +17,17 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Colour,
     Compress,
     ConcatHidden,
     Context,
     Dense,
+    Grey,
     Mask,
     Residual,
     Sequential,
     Standardize,
+    VectorProduct,
 )
 from numpylstm.layers import buffers
 from numpylstm.layers.buffers import Buffers
@@ -52,6 +55,10 @@ NETS = {
     "dense_wide": (lambda: Dense(100, 100, seed=0), 100),
     "compress": (lambda: Compress(), 4),
     "standardize": (lambda: Standardize(4), 4),
+    "colour": (lambda: Colour(), 4),
+    "grey": (lambda: Grey(), 6),
+    "vector_product": (lambda: VectorProduct(2, 3, activation="tanh", seed=0), 6),
+    "vector_product_wide": (lambda: VectorProduct(40, 30, seed=0), 120),
     "context": (lambda: Context(4, 2, 1), 4),
     "mask": (lambda: Mask(Sequential(Context(4), LSTM(12, 3), Dense(3, 8)), seed=0), 4),
     "mask_dense": (lambda: Mask(Dense(4, 8), seed=0), 4),

@@ -17,15 +17,18 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Colour,
     Compress,
     ConcatHidden,
     Context,
     Dense,
     Dropout,
+    Grey,
     Mask,
     Residual,
     Sequential,
     Standardize,
+    VectorProduct,
 )
 from numpylstm.layers import base
 from numpylstm.layers.state import map_state, state_arrays
@@ -49,6 +52,8 @@ NETS = {
     "residual": lambda: Residual(LSTM(3, 3), seed=0),
     "concat_hidden": lambda: ConcatHidden(LSTM(3, 4), GRU(4, 2), Dense(2, 3), seed=0),
     "features": lambda: Sequential(Compress(), Standardize(3, deviation=[1, 2, 3]), Context(3, 4, 0)),
+    "vector_product": lambda: VectorProduct(1, 4, activation="tanh", seed=0),
+    "colour": lambda: Sequential(Colour(), VectorProduct(3, 4, activation="sigmoid"), Grey(), seed=0),
     "mask": lambda: Mask(Sequential(Context(3, 2, 0), LSTM(9, 4), Dense(4, 6)), seed=0),
     "mask_softmax": lambda: Mask(Sequential(GRU(3, 4), Dense(4, 6)), kind="softmax", seed=0),
     "nested": lambda: Sequential(Residual(Sequential(GRU(3, 4), Dense(4, 3))), LSTM(3, 2), seed=0),

@@ -20,17 +20,20 @@ from numpylstm import (
     RNN,
     Activation,
     Bidirectional,
+    Colour,
     Compress,
     ConcatHidden,
     Context,
     Dense,
     Dropout,
     GaussianNoise,
+    Grey,
     InitialState,
     Mask,
     Residual,
     Sequential,
     Standardize,
+    VectorProduct,
 )
 from numpylstm.layers import sequential
 from numpylstm.layers.state import map_state, state_arrays
@@ -80,6 +83,14 @@ EVERY_LAYER = {
     ),
     "compress": lambda: Compress(),
     "standardize": lambda: Standardize(3, mean=[0.5, 0, -1], deviation=[1, 2, 0.5]),
+    "colour": lambda: Colour(),
+    "grey": lambda: Grey(),
+    "vector_product": lambda: VectorProduct(1, 4, seed=0),
+    "vector_product_no_bias": lambda: VectorProduct(1, 4, bias=False, seed=0),
+    "vector_product_tanh": lambda: VectorProduct(1, 4, activation="tanh", seed=0),
+    "colour_network": lambda: Sequential(
+        Colour(), VectorProduct(3, 4, activation="sigmoid"), VectorProduct(4, 3), Grey(), seed=0
+    ),
     "context": lambda: Context(3, 1, 1),
     "context_before": lambda: Context(3, 2, 0),
     "context_after": lambda: Context(3, 0, 2),

@@ -162,11 +162,22 @@ def test_without_a_history_a_long_training_step_takes_little_memory():
 # Without the gradient by x
 
 
+def features_first():
+    return Sequential(
+        nl.Compress(), nl.Context(3, 2, 0), Sequential(nl.Activation("tanh"), Dense(9, 2)), seed=0
+    )
+
+
 @pytest.mark.parametrize("limit", [0, math.inf])
 @pytest.mark.parametrize(
     "make",
-    [*NETS.values(), lambda: Sequential(Dropout(0.5), Dense(3, 2), seed=0), lambda: Dense(3, 2, seed=0)],
-    ids=[*NETS, "dropout first", "dense"],
+    [
+        *NETS.values(),
+        lambda: Sequential(Dropout(0.5), Dense(3, 2), seed=0),
+        lambda: Dense(3, 2, seed=0),
+        features_first,
+    ],
+    ids=[*NETS, "dropout first", "dense", "features first"],
 )
 def test_add_gradients_adds_what_backward_adds(make, limit):
     net = make()
@@ -187,6 +198,20 @@ def test_a_gradient_nobody_asks_for_is_left_out():
         assert layer.backward(dy, layer.forward(x)[2], need_dx=False)[0] is None
         net = Sequential(layer)
         assert net.backward(dy, net.forward(x)[2], need_dx=False)[0] is None
+
+
+def test_below_the_first_parameters_nothing_is_done_for_a_gradient_nobody_asks_for(monkeypatch):
+    net, x = features_first(), np.ones((5, 2, 3))
+    cache = net.forward(x)[2]
+    for layer in (nl.Context, nl.Compress, nl.Activation):
+        monkeypatch.setattr(layer, "backward", lambda *args: pytest.fail("the work was done"))
+    net.add_gradients(np.ones((5, 2, 2)), cache)
+    assert net.grad.any()
+
+
+def test_a_network_without_parameters_has_no_gradients_to_add():
+    net = Sequential(nl.Compress(), nl.Context(3))
+    net.add_gradients(np.ones((5, 2, 9)), net.forward(np.ones((5, 2, 3)))[2])
 
 
 def test_a_cell_of_one_s_own_need_not_know_of_it():

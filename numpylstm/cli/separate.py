@@ -44,11 +44,6 @@ def add_parser(tasks: Any) -> None:
         "--leave-out", metavar="SINGER", help="a singer not to train on, but to measure with in the end"
     )
     train.add_argument(
-        "--resample",
-        action="store_true",
-        help="also at 5/6, 10/11, 11/10 and 6/5 of the speed: new singers out of few",
-    )
-    train.add_argument(
         "--recipe",
         choices=("best", "causal", "quick", "published", "wvpnn", "cvpnn"),
         default="best",
@@ -139,10 +134,10 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     recipe.check()
     with open_run(args.out or "runs/separation") as folder:
         result = separation.train(
-            clips, recipe, held_out=held_out, resample=args.resample, seed=args.seed, quick=args.quick
+            clips, recipe, held_out=held_out, seed=args.seed, quick=args.quick
         )
         config = {"task": "separate", "data": args.data, "list": args.list, "leave_out": args.leave_out}
-        config |= {"recipe": args.recipe, "resample": args.resample, "seed": args.seed, "quick": args.quick}
+        config |= {"recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         config |= recipe.settings() | own
         figures = result.figures | ending(result.history)
         write_run(folder, result.net, result.history, config, figures, {"task": "separate"})

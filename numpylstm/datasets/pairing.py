@@ -1,56 +1,68 @@
 """Mixtures to train on: any voice over any accompaniment, made on the fly.
 
-A voice is shifted against its own accompaniment by starting it elsewhere (circular shift of P.-S. Huang et al.,
-IEEE/ACM TASLP 23(12), 2015, section III.C), or put over another's. Neither costs memory, and no mixture comes
-twice.
+A voice is shifted against its own accompaniment by starting it elsewhere (the circular shift of Huang et al.,
+IEEE/ACM TASLP 23(12), 2015), or put over another's; both may be played faster or slower, and one accompaniment
+over another. None of this costs memory, and no mixture comes twice.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 
-RESAMPLED = ((5, 6), (10, 11), (11, 10), (6, 5))
+SPEEDS = (5 / 6, 10 / 11, 1.0, 11 / 10, 6 / 5)
 """A voice played faster or slower has another pitch and another tract: a new singer."""
 
 STEPS = 32767  # of 16 bits
+SILENT = STEPS / 300  # an RMS 50 dB below the peak of a clip
 
 
 class Mixtures:
     """Segments of voices over segments of accompaniments.
 
         mixtures = Mixtures([(voice, accompaniment), ...])
-        voice, accompaniment = mixtures.draw(samples=65536, batch=32, rng=rng)      # (samples, batch) each
+        voice, accompaniment = mixtures.draw(samples=32768, batch=32, rng=rng)      # (samples, batch) each
 
-    Each clip is kept as 16 bit samples at its own peak, so an hour at 16 kHz takes 230 MB. Every segment has an
-    RMS of 1 before its gain; one that is silent stays silent.
+    Each clip is kept as 16 bit samples at its own peak: an hour of pairs at 16 kHz takes 230 MB.
+    `len(mixtures)` is the number of pairs.
 
     Args:
-        pairs: (voice, accompaniment), (n,) each; the lengths of different pairs may differ.
-        repair: put any voice over any accompaniment; False: over its own, shifted.
-        resample: keep each clip also at the speeds of RESAMPLED.
+        pairs: (voice, accompaniment), (n,) floats or 16 bit samples; n may differ from pair to pair. They are
+            taken one after the other, so a generator need not hold them all.
+        repair: put any voice over any accompaniment; False: over its own.
+        shift: start voice and accompaniment each at a place of its own; False: at the same.
+        speeds: play each sound at one of these speeds, drawn anew each time; (1.0,): as it is.
+        doubled: how likely two accompaniments are played at once.
 
     Raises:
-        ValueError: there are no pairs, or a voice and its accompaniment differ in length.
+        ValueError: there are no pairs, or one is not of two sounds of one length with finite samples.
     """
 
     def __init__(
-        self, pairs: Iterable[tuple[Array, Array]], *, repair: bool = True, resample: bool = False
+        self,
+        pairs: Iterable[tuple[ArrayLike, ArrayLike]],
+        *,
+        repair: bool = True,
+        shift: bool = True,
+        speeds: Sequence[float] = SPEEDS,
+        doubled: float = 0.0,
     ) -> None:
-        self.repair = repair
+        if not len(speeds) or min(speeds) <= 0 or not 0 <= doubled <= 1:
+            raise ValueError(f"expected speeds above 0 and doubled from 0 to 1, got {speeds} and {doubled}")
+        self.repair, self.shift, self.speeds, self.doubled = repair, shift, tuple(speeds), doubled
         self.voices: list[Array] = []
         self.accompaniments: list[Array] = []
         for voice, accompaniment in pairs:
-            if voice.shape != accompaniment.shape or voice.ndim != 1 or not len(voice):
+            if np.shape(voice) != np.shape(accompaniment) or np.ndim(voice) != 1 or not np.size(voice):
                 raise ValueError(
-                    f"expected voice and accompaniment (n,) of one length, got {voice.shape} and "
-                    f"{accompaniment.shape}"
+                    f"expected voice and accompaniment (n,) of one length, got {np.shape(voice)} and "
+                    f"{np.shape(accompaniment)}"
                 )
             for kept, sound in ((self.voices, voice), (self.accompaniments, accompaniment)):
-                kept.extend(_steps(version) for version in _speeds(sound, resample))
+                kept.append(_as_steps(np.asarray(sound, np.float32)))
         if not self.voices:
             raise ValueError("expected at least one pair of voice and accompaniment, got none")
 
@@ -60,36 +72,59 @@ class Mixtures:
     def draw(
         self, samples: int, batch: int, rng: np.random.Generator, gain_db: float = 5.0
     ) -> tuple[Array, Array]:
-        """Voices and accompaniments (samples, batch) in float32, the voice at up to `gain_db` dB above or below."""
-        voice, accompaniment = (np.empty((samples, batch), np.float32) for _ in range(2))
-        for lane in range(batch):
+        """Voices and accompaniments (samples, batch) in float32; a mixture is their sum.
+
+        Each segment begins anywhere in its clip and goes round at the clip's end, so a clip may be shorter
+        than it. It has an RMS of 1, the voice then a gain of up to `gain_db` dB above or below; but what is
+        50 dB below its clip's peak and more is noise between two phrases, and not made louder than -50 dB is.
+
+        Raises:
+            ValueError: samples or batch below 1, gain_db below 0.
+        """
+        if samples < 1 or batch < 1 or not gain_db >= 0:
+            raise ValueError(
+                f"expected at least 1 sample, a batch of 1 and 0 dB, got {samples}, {batch} and {gain_db}"
+            )
+        # Lane after lane: filled as rows they are written, and read by an FFT over time, in one go.
+        voices, accompaniments = np.empty((2, batch, samples), np.float32)
+        for voice, accompaniment in zip(voices, accompaniments, strict=True):
             first = int(rng.integers(len(self)))
             second = int(rng.integers(len(self))) if self.repair else first
             gain = 10.0 ** (rng.uniform(-gain_db, gain_db) / 20)
-            voice[:, lane] = gain * _segment(self.voices[first], samples, rng)
-            accompaniment[:, lane] = _segment(self.accompaniments[second], samples, rng)
-        return voice, accompaniment
+            sung, played = self.voices[first], self.accompaniments[second]
+            start, speed = int(rng.integers(len(sung))), rng.choice(self.speeds)
+            _fill(voice, sung, start, speed, gain)
+            if self.shift:
+                start, speed = int(rng.integers(len(played))), rng.choice(self.speeds)
+            _fill(accompaniment, played, start % len(played), speed)
+            if rng.random() < self.doubled:
+                another = np.empty_like(accompaniment)
+                played = self.accompaniments[int(rng.integers(len(self)))]
+                _fill(another, played, int(rng.integers(len(played))), rng.choice(self.speeds))
+                accompaniment += another
+                accompaniment *= np.float32(np.sqrt(0.5))  # an RMS of 1 again, about
+        return voices.T, accompaniments.T
 
 
-def _segment(sound: Array, samples: int, rng: np.random.Generator) -> Array:
-    """So many samples from a random place on, at RMS 1; what is too short begins again."""
-    start = int(rng.integers(len(sound)))
-    segment = np.take(sound, np.arange(start, start + samples), mode="wrap").astype(np.float32)
-    # Softer than a hundredth of the clip's peak is the noise between two phrases: not to be made loud.
-    segment /= max(float(np.sqrt(np.mean(np.square(segment)))), STEPS / 300)
-    return segment
+def _fill(segment: Array, sound: Array, start: int, speed: float, gain: float = 1.0) -> None:
+    """Write `sound` into `segment` (n,) from sample `start` on, round and round, at an RMS of `gain`."""
+    n = len(segment)
+    heard = segment if speed == 1 else np.empty(int(np.ceil((n - 1) * speed)) + 1, np.float32)
+    done = 0
+    while done < len(heard):
+        piece = sound[start : start + len(heard) - done]
+        heard[done : done + len(piece)] = piece
+        done, start = done + len(piece), 0
+    if speed != 1:
+        # Between neighbours in a straight line: what that adds lies above the notes, and it costs next to nothing.
+        segment[:] = np.interp(np.arange(n) * speed, np.arange(len(heard)), heard)
+    rms = float(np.sqrt(np.dot(segment, segment) / n))
+    segment *= gain / max(rms, SILENT)
 
 
-def _speeds(sound: Array, resample: bool) -> Iterator[Array]:
-    yield sound
-    if resample:
-        from scipy.signal import resample_poly
-
-        for up, down in RESAMPLED:
-            yield resample_poly(sound, up, down)
-
-
-def _steps(sound: Array) -> Array:
-    """As 16 bit samples at full scale, which is a quarter of the memory."""
+def _as_steps(sound: Array) -> Array:
+    """As 16 bit samples at full scale, which is half of the memory."""
     peak = float(np.abs(sound).max())
+    if not np.isfinite(peak):
+        raise ValueError("expected finite samples, got NaN or infinity")
     return np.rint(sound * (STEPS / peak if peak > 0 else 0.0)).astype(np.int16)

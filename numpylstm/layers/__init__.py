@@ -4,13 +4,14 @@ from .base import LAYERS, Layer, Stream
 from .containers import Bidirectional, ConcatHidden, InitialState, Residual
 from .dense import MLP, Activation, Dense
 from .dropout import Dropout, GaussianNoise
-from .features import Compress, Context, ContextState, Standardize
+from .features import Colour, Compress, Context, ContextState, Grey, Standardize
 from .gru import GRU, GRUState
 from .lstm import LSTM, LSTMState
 from .mask import Mask
 from .rnn import RNN, RNNState
 from .sequential import Sequential
 from .state import pack_state, unpack_state
+from .vector_product import VectorProduct
 
 __all__ = [
     "GRU",
@@ -20,6 +21,7 @@ __all__ = [
     "RNN",
     "Activation",
     "Bidirectional",
+    "Colour",
     "Compress",
     "ConcatHidden",
     "Context",
@@ -28,6 +30,7 @@ __all__ = [
     "Dropout",
     "GRUState",
     "GaussianNoise",
+    "Grey",
     "InitialState",
     "LSTMState",
     "Layer",
@@ -37,6 +40,7 @@ __all__ = [
     "Sequential",
     "Standardize",
     "Stream",
+    "VectorProduct",
     "pack_state",
     "unpack_state",
 ]

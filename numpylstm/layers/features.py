@@ -3,6 +3,7 @@
     Compress         y = log(1 + gain x)
     Standardize      y = (x - mean) / deviation, of each feature
     Context          y_t = [x_{t-before}, ..., x_t, ..., x_{t+after}]
+    Colour, Grey     magnitudes in [0, 1] as red, green and blue, and back
 
 As layers they are saved with the network, and gradients pass through them.
 """
@@ -237,3 +238,87 @@ def side_by_side(frames: np.ndarray) -> np.ndarray:
     """(n, D, B) -> (B, n D), a copy."""
     n, D, B = frames.shape
     return np.array(frames.transpose(2, 0, 1), order="C").reshape(B, n * D)
+
+
+class Colour(StatelessLayer):
+    """y = [r, g, b]: a magnitude in [0, 1] as a colour, from black over red and yellow to white.
+
+        r = clip(x / n)    g = clip((x - n) / n)    b = clip((x - 2n) / (1 - 2n))        clip: to [0, 1]
+
+    x (..., B, F) -> y (..., B, 3F), all r first, then all g, all b: what a VectorProduct takes. Quiet sounds
+    fill the whole of r, so they are as large to the network as loud ones. `Grey` is the inverse. Fan et al.
+    2017, arXiv:1706.09555, "spectral coloring".
+
+    Args:
+        n: where red is full, above 0 and below 1/2; green is full at 2n.
+    """
+
+    options = ("n",)
+
+    def __init__(self, n: float = 0.0938, *, dtype: Any = float) -> None:
+        self.n = check_knee(n)
+        super().__init__({}, dtype)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[()], tuple[np.ndarray, np.ndarray | None]]:
+        """x (..., B, F) -> y (..., B, 3F)."""
+        x, real = self._check(x, state, lengths, None)
+        n = self.n
+        y = np.concatenate([x / n, (x - n) / n, (x - 2 * n) / (1 - 2 * n)], axis=-1)
+        below, above = y.real < 0, y.real > 1
+        np.copyto(y, 0, where=below)
+        np.copyto(y, 1, where=above)
+        return y, (), (below | above, real)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
+        """dy (..., B, 3F) -> dx (..., B, F)."""
+        clipped, real = check_members(cache, 2, self)
+        dy = self._check_dy(dy, clipped.shape, real)
+        dr, dg, db = np.split(np.where(clipped, np.zeros_like(dy), dy), 3, axis=-1)
+        return (dr + dg) / self.n + db / (1 - 2 * self.n), ()
+
+
+class Grey(StatelessLayer):
+    """y = n r + n g + (1 - 2n) b: the magnitude of a colour, x (..., B, 3F) -> y (..., B, F).
+
+    The inverse of `Colour` with the same n, for magnitudes in [0, 1].
+    """
+
+    options = ("n",)
+
+    def __init__(self, n: float = 0.0938, *, dtype: Any = float) -> None:
+        self.n = check_knee(n)
+        super().__init__({}, dtype)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[()], tuple[tuple[int, ...], np.ndarray | None]]:
+        """x (..., B, 3F) -> y (..., B, F)."""
+        x, real = self._check(x, state, lengths, None)
+        if x.shape[-1] % 3:
+            raise ValueError(f"expected x of red, green and blue (..., 3F), got {x.shape}")
+        r, g, b = np.split(x, 3, axis=-1)
+        return self.n * (r + g) + (1 - 2 * self.n) * b, (), (r.shape, real)
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[()]]:
+        """dy (..., B, F) -> dx (..., B, 3F)."""
+        shape, real = check_members(cache, 2, self)
+        dy = self._check_dy(dy, shape, real)
+        return np.concatenate([self.n * dy, self.n * dy, (1 - 2 * self.n) * dy], axis=-1), ()
+
+
+def check_knee(n: Any) -> float:
+    if not 0 < n < 0.5:
+        raise ValueError(f"expected n above 0 and below 0.5, got {n!r}")
+    return float(n)

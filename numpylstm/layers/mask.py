@@ -1,4 +1,4 @@
-"""A mask that shares the input out to two sources (Huang et al. 2014, section 3.2; 2015, eq. 7 to 9).
+"""A mask that shares the input out to two sources (Huang et al. 2014, eq. 6 and 7).
 
 The layer inside hears the mixture x (F features a step, such as the magnitudes of a spectrum) and scores each
 feature twice, a = [a1, a2]. The mask m says how much of the feature is the first source, the rest is the
@@ -28,25 +28,24 @@ from .inference import swap_features
 
 
 def ratio(a1: np.ndarray, a2: np.ndarray, eps: float) -> np.ndarray:
-    s1, s2 = _magnitude(a1, eps), _magnitude(a2, eps)
-    s2 += s1
-    s1 /= s2
-    return s1
+    size1, size2 = _size(a1, eps), _size(a2, eps)
+    return size1 / (size1 + size2)
 
 
 def ratio_backward(
     a1: np.ndarray, a2: np.ndarray, m: np.ndarray, dm: np.ndarray, eps: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The gradients by both scores; d|a| = (a / |a|) da."""
-    s1, s2 = _magnitude(a1, eps), _magnitude(a2, eps)
-    dm = dm / (s1 + s2)
-    return dm * (1 - m) * (a1 / s1), -dm * m * (a2 / s2)
+    size1, size2 = _size(a1, eps), _size(a2, eps)
+    dm = dm / (size1 + size2)
+    return dm * (1 - m) * (a1 / size1), -dm * m * (a2 / size2)
 
 
-def _magnitude(a: np.ndarray, eps: float) -> np.ndarray:
-    s = a * a
-    s += eps * eps
-    return np.sqrt(s, s)
+def _size(a: np.ndarray, eps: float) -> np.ndarray:
+    """|a|."""
+    square = a * a
+    square += eps * eps
+    return np.sqrt(square, square)
 
 
 def softmax(a1: np.ndarray, a2: np.ndarray, eps: float) -> np.ndarray:

@@ -100,6 +100,22 @@ class Sequential(Container):
             dx, dstates[index] = layer.backward(dx, cache[index], dstates[index], **spare)
         return (dx if need_dx else None), tuple(dstates)
 
+    def add_gradients(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> None:
+        """As `backward`, where only the parameters' gradients are wanted: it ends at the first that has any.
+
+        Wide features below it, such as spectra with their neighbours, then cost no product.
+        """
+        learning = [index for index, layer in enumerate(self.layers) if layer.theta.size]
+        if isinstance(cache, BlocksCache) or not learning:
+            return super().add_gradients(dy, cache, dstate)
+        dx = check_array("dy", dy)
+        check_members(check_cache(cache, list, self), len(self.layers), self)
+        dstates = self._check_state(dstate, dx, "dstate")
+        first = learning[0]
+        for index in range(len(self.layers) - 1, first, -1):
+            dx, _ = self.layers[index].backward(dx, cache[index], dstates[index])
+        self.layers[first].add_gradients(dx, cache[first], dstates[first])
+
     def _forward_in_blocks(
         self, x: np.ndarray, state: Any, lengths: Any, training: bool, steps: int
     ) -> tuple[np.ndarray, tuple[Any, ...], BlocksCache]:

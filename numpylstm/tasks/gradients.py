@@ -15,18 +15,21 @@ from ..layers import (
     RNN,
     Activation,
     Bidirectional,
+    Colour,
     Compress,
     ConcatHidden,
     Context,
     Dense,
     Dropout,
     GaussianNoise,
+    Grey,
     InitialState,
     Layer,
     Mask,
     Residual,
     Sequential,
     Standardize,
+    VectorProduct,
 )
 
 STEPS, BATCH, SIZE, HIDDEN = 6, 3, 4, 5
@@ -77,6 +80,12 @@ def cases() -> Iterator[tuple[str, Layer]]:
     yield "Compress gain=1", Compress(1)
     yield "Standardize", Standardize(D)
     yield "Standardize, fitted", Standardize(D, mean=range(D), deviation=range(1, D + 1))
+    yield "Colour", Colour()
+    yield "Colour n=0.3", Colour(0.3)
+    yield "Grey", Sequential(Colour(), Grey())
+    yield "Grey n=0.3", Sequential(Context(D), Grey(0.3))
+    yield "VectorProduct", Sequential(Context(D), VectorProduct(D, H))
+    yield "VectorProduct bias=False", Sequential(Colour(), VectorProduct(D, H, bias=False, activation="tanh"))
     yield "Context", Context(D, 2, 1)
     yield "Context after=0", Context(D, 3, 0)
     yield "Mask ratio", Mask(Sequential(LSTM(D, H), Dense(H, 2 * D)))

@@ -16,6 +16,7 @@ All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 10
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..layers import (
     LSTM,
     RNN,
     Bidirectional,
+    Colour,
     Compress,
     ConcatHidden,
     Context,
@@ -33,8 +35,12 @@ from ..layers import (
     Mask,
     Sequential,
     Standardize,
+    VectorProduct,
 )
 from .separator import BINS
+
+LOUDEST = 10.0
+"""The magnitude that is white as a colour: of noise with the level of the mixture it is 1."""
 
 CELLS: dict[str, Any] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 """Of recurrent layers; what is not recurrent is Dense with relu."""
@@ -56,6 +62,9 @@ class Recipe:
         clips: synthetic clips to make, of 8 s, where there are to be any.
         gain_db: voice against accompaniment, at most.
         level_db: how far the level strays from what the network expects, at most.
+        colour_db: how far the gain of each source wanders from octave to octave, as if another microphone had
+            heard it.
+        doubled: how likely two accompaniments play at once.
         optimizer: "adam", or "lbfgs": so many iterations of SciPy's L-BFGS, 10 on each of a sequence of large
             batches.
     """
@@ -71,6 +80,8 @@ class Recipe:
     clips: int = 1200
     gain_db: float = 5.0
     level_db: float = 3.0
+    colour_db: float = 5.0
+    doubled: float = 0.4
     optimizer: str = "adam"
 
     def check(self) -> None:
@@ -162,14 +173,31 @@ def published(
     return _network(start, *hidden, Dense(size, 2 * BINS), rng=rng, kind="ratio")
 
 
+def vector_products(rng: np.random.Generator, coding: str, hidden_size: int = 256) -> Layer:
+    """Three vector product layers, the components of which are three frames ("frames") or colours ("colour")."""
+    if coding == "frames":
+        heard: list[Layer] = [Compress(10.0), Standardize(BINS), Context(BINS, 1, 1)]
+    else:
+        heard = [Standardize(BINS, deviation=[LOUDEST] * BINS), Colour()]
+    hidden = [VectorProduct(BINS, hidden_size, activation="relu")]
+    hidden += [VectorProduct(hidden_size, hidden_size, activation="relu") for _ in range(2)]
+    scores = Dense(3 * hidden_size, 2 * BINS)
+    return Mask(Sequential(*heard, *hidden, scores), kind="ratio", dtype=np.float32, seed=rng)
+
+
 def _network(*layers: Layer, rng: np.random.Generator, kind: str = "softmax") -> Layer:
     heard = (Compress(10.0), Standardize(BINS))
     return Mask(Sequential(*heard, *layers), kind=kind, dtype=np.float32, seed=rng)
 
 
+PLAIN = {"target": "magnitude", "gamma": 0.05, "lr": 1e-3, "colour_db": 0.0, "doubled": 0.0}
+"""As published: nothing but shifted and paired anew."""
+
 RECIPES: dict[str, Recipe] = {
     "best": Recipe(both_directions),
     "causal": Recipe(forwards, level_db=10.0),
-    "quick": Recipe(lambda rng: both_directions(rng, 128, 64), updates=300, clips=100, frames=64),
-    "published": Recipe(published, target="magnitude", gamma=0.05, lr=1e-3),
+    "quick": Recipe(partial(both_directions, dense=128, hidden=64), updates=300, clips=100, frames=64),
+    "published": Recipe(published, **PLAIN),
+    "wvpnn": Recipe(partial(vector_products, coding="frames"), **PLAIN),
+    "cvpnn": Recipe(partial(vector_products, coding="colour"), **PLAIN),
 }

@@ -51,6 +51,9 @@ LOSSES = {"mse": losses.mse, "kl": losses.generalised_kl}
 EPOCH = 100
 """Updates that make an entry of the learning curve."""
 
+LOWEST = 60.0
+"""Hz from which on octaves are counted."""
+
 CLIP = 0.3
 """The norm beyond which a gradient is cut."""
 
@@ -181,7 +184,6 @@ def train(
     recipe: Recipe,
     *,
     held_out: Sequence[Clip] | None = None,
-    resample: bool = False,
     seed: int = 0,
     quick: bool = False,
     progress: bool = True,
@@ -191,7 +193,6 @@ def train(
     Args:
         clips: of other people, at RATE Hz; `recipe.clips` synthetic ones are made in addition.
         held_out: clips that are measured in the end; None: synthetic singers of the split "test".
-        resample: keep the clips also at other speeds, which makes new singers of few.
         quick: a short form that only shows that everything runs.
 
     Raises:
@@ -201,7 +202,7 @@ def train(
     rng = np.random.default_rng(seed)
     if quick:
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
-    mixtures = Mixtures(pairs(clips, recipe.clips, progress), resample=resample)
+    mixtures = Mixtures(pairs(clips, recipe.clips, progress), doubled=recipe.doubled)
     if held_out is None:
         held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
     net = recipe.build(rng)
@@ -256,6 +257,8 @@ class Batches:
         level = 10.0 ** (rng.uniform(-recipe.level_db, recipe.level_db, recipe.batch) / 20)
         sources *= (level / np.maximum(rms, wav.SILENCE) / NORM).astype(np.float32)
         voice, accompaniment = (stft(source, sine_window(FRAME), HOP)[: recipe.frames] for source in sources)
+        if recipe.colour_db:
+            voice, accompaniment = (source * curves(recipe, rng) for source in (voice, accompaniment))
         mixture = voice + accompaniment
         x = np.abs(mixture)
         if recipe.target == "magnitude":
@@ -263,6 +266,14 @@ class Batches:
         # What of a source is in phase with the mixture. For both together that is the mixture.
         in_phase = (voice * mixture.conj()).real / np.maximum(x, wav.SILENCE)
         return x, np.concatenate([in_phase, x - in_phase], axis=2)
+
+
+def curves(recipe: Recipe, rng: np.random.Generator) -> Array:
+    """Gains (1, B, BINS) as of so many microphones: they wander by `colour_db` from octave to octave."""
+    octaves = np.log2(np.maximum(np.arange(BINS) * RATE / FRAME, LOWEST) / LOWEST)
+    decibels = rng.normal(0, recipe.colour_db, (recipe.batch, 9))
+    lanes = [np.interp(octaves, 0.9 * np.arange(9), row) for row in decibels]
+    return (10.0 ** (np.array(lanes) / 20)).astype(np.float32)[None]
 
 
 def standardize(net: Layer, batches: Sequence[Array]) -> None:
