@@ -133,9 +133,7 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         recipe = replace(recipe, clips=0)
     recipe.check()
     with open_run(args.out or "runs/separation") as folder:
-        result = separation.train(
-            clips, recipe, held_out=held_out, seed=args.seed, quick=args.quick
-        )
+        result = separation.train(clips, recipe, held_out=held_out, seed=args.seed, quick=args.quick)
         config = {"task": "separate", "data": args.data, "list": args.list, "leave_out": args.leave_out}
         config |= {"recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         config |= recipe.settings() | own

@@ -15,7 +15,7 @@ All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 10
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -190,14 +190,14 @@ def _network(*layers: Layer, rng: np.random.Generator, kind: str = "softmax") ->
     return Mask(Sequential(*heard, *layers), kind=kind, dtype=np.float32, seed=rng)
 
 
-PLAIN = {"target": "magnitude", "gamma": 0.05, "lr": 1e-3, "colour_db": 0.0, "doubled": 0.0}
-"""As published: nothing but shifted and paired anew."""
+PUBLISHED = Recipe(published, target="magnitude", gamma=0.05, lr=1e-3, colour_db=0.0, doubled=0.0)
+"""As in the papers: sounds are shifted and paired anew, and nothing else."""
 
 RECIPES: dict[str, Recipe] = {
     "best": Recipe(both_directions),
     "causal": Recipe(forwards, level_db=10.0),
     "quick": Recipe(partial(both_directions, dense=128, hidden=64), updates=300, clips=100, frames=64),
-    "published": Recipe(published, **PLAIN),
-    "wvpnn": Recipe(partial(vector_products, coding="frames"), **PLAIN),
-    "cvpnn": Recipe(partial(vector_products, coding="colour"), **PLAIN),
+    "published": PUBLISHED,
+    "wvpnn": replace(PUBLISHED, build=partial(vector_products, coding="frames")),
+    "cvpnn": replace(PUBLISHED, build=partial(vector_products, coding="colour")),
 }
