@@ -66,12 +66,22 @@ def build(config: Any, dtype: Any = None) -> Layer:
 
 
 def save(
-    net: Layer, path: str | PathLike[str], arrays: dict[str, np.ndarray] | None = None, extra: Any = None
+    net: Layer,
+    path: str | PathLike[str],
+    arrays: dict[str, np.ndarray] | None = None,
+    extra: Any = None,
+    *,
+    half: bool = False,
 ) -> None:
     """Write a network, and optionally more arrays and JSON values beside it; see `Layer.save`.
 
+    Args:
+        half: keep the parameters in float16, half of float32's size and 11 bits each; they are loaded in the
+            network's own precision.
+
     Raises:
-        ModelError: a complex network, or one with a layer class that no other program could know.
+        ModelError: a complex network, one with a layer class that no other program could know, or a parameter
+            beyond the 65,504 that float16 can hold.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -83,8 +93,15 @@ def save(
             )
     if net.dtype.name not in DTYPES:
         raise ModelError(f"expected a network of {' or '.join(DTYPES)} to save, got {net.dtype}")
-    tensors = {name: param for name, param, _ in net.named_params()} | (arrays or {})
+    params = {name: param for name, param, _ in net.named_params()}
+    if half:
+        largest = float(np.abs(net.theta).max(initial=0.0))
+        if largest > np.finfo(np.float16).max:
+            raise ModelError(f"expected parameters up to 65,504 to save in half precision, got {largest:g}")
+        params = {name: param.astype(np.float16) for name, param in params.items()}
+    tensors = params | (arrays or {})
     metadata = {"format": FORMAT, "dtype": net.dtype.name, "network": net.config(), "extra": extra}
+    metadata |= {"stored": "float16"} if half else {}
     with atomic_write(path) as temporary:
         # The format's NumPy writer stores the memory of a transposed view under the view's shape.
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -141,9 +158,10 @@ def load_with_extra(path: str | PathLike[str]) -> tuple[Layer, dict[str, np.ndar
         if name not in tensors:
             raise ModelError(f"{fspath(path)} lacks the parameter {name}")
         tensor = tensors.pop(name)
-        if tensor.shape != param.shape or tensor.dtype != param.dtype:
+        stored = np.dtype(np.float16) if described.get("stored") == "float16" else param.dtype
+        if tensor.shape != param.shape or tensor.dtype != stored:
             raise ModelError(
-                f"expected {name} of {param.dtype} {param.shape}, got {tensor.dtype} {tensor.shape} "
+                f"expected {name} of {stored} {param.shape}, got {tensor.dtype} {tensor.shape} "
                 f"in {fspath(path)}"
             )
         param[...] = tensor

@@ -384,3 +384,23 @@ def test_a_large_layer_without_its_parameters_is_refused_without_drawing_them(tm
     for options in ({}, {"init": None}, {"init": "pytorch"}):
         network = {"layer": "LSTM", "input_size": 1, "hidden_size": 500} | options
         refusal(forge(tmp_path / "model.safetensors", network))
+
+
+def test_a_network_in_half_precision_is_half_as_large_and_nearly_the_same(tmp_path):
+    net = nl.Sequential(nl.LSTM(3, 40), nl.Dense(40, 2), dtype=np.float32, seed=0)
+    checkpoint.save(net, tmp_path / "whole.safetensors")
+    checkpoint.save(net, tmp_path / "half.safetensors", half=True)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < sizes[0] - 1.9 * net.theta.size
+    back = nl.load(tmp_path / "half.safetensors")
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back.theta, net.theta, rtol=2**-11, atol=1e-7)
+    assert (back.theta == net.theta.astype(np.float16)).all()
+
+
+def test_half_precision_refuses_what_it_cannot_hold(tmp_path):
+    net = nl.Dense(2, 2, seed=0)
+    net.theta[0] = 1e5
+    with pytest.raises(checkpoint.ModelError, match="65,504"):
+        checkpoint.save(net, tmp_path / "half.safetensors", half=True)
+    assert not list(tmp_path.iterdir())

@@ -28,11 +28,11 @@ from ..layers import (
     Bidirectional,
     Colour,
     Compress,
-    ConcatHidden,
     Context,
     Dense,
     Layer,
     Mask,
+    Residual,
     Sequential,
     Standardize,
     VectorProduct,
@@ -60,6 +60,7 @@ class Recipe:
         frames, batch: of a minibatch: so many frames of so many mixtures.
         updates, lr: of Adam, whose rate falls by a cosine.
         clips: synthetic clips to make, of 8 s, where there are to be any.
+        presets: the share of each preset among these.
         gain_db: voice against accompaniment, at most.
         level_db: how far the level strays from what the network expects, at most.
         colour_db: how far the gain of each source wanders from octave to octave, as if another microphone had
@@ -72,16 +73,17 @@ class Recipe:
     build: Callable[[np.random.Generator], Layer]
     target: str = "phase"
     loss: str = "mse"
-    gamma: float = 0.1
+    gamma: float = 0.15
     frames: int = 128
     batch: int = 20
-    updates: int = 5000
+    updates: int = 6000
     lr: float = 2e-3
-    clips: int = 1200
+    clips: int = 1000
+    presets: tuple[tuple[str, float], ...] = (("plain", 0.2), ("full", 0.6), ("hard", 0.2))
     gain_db: float = 5.0
     level_db: float = 3.0
-    colour_db: float = 5.0
-    doubled: float = 0.4
+    colour_db: float = 4.0
+    doubled: float = 0.3
     optimizer: str = "adam"
 
     def check(self) -> None:
@@ -105,35 +107,36 @@ class Recipe:
                 "expected the target magnitude for the loss kl, got phase: it has negative values"
             )
 
+    def synthetic(self) -> dict[str, int]:
+        """How many clips to make of each preset: the first also has what rounding leaves."""
+        (first, _), *rest = self.presets
+        numbers = {preset: round(share * self.clips) for preset, share in rest}
+        return {first: self.clips - sum(numbers.values())} | numbers
+
     def settings(self) -> dict[str, Any]:
         """All but the network, for the run's config."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "build"}
 
 
-def both_directions(rng: np.random.Generator, dense: int = 256, hidden: int = 160) -> Layer:
-    """Dense, then two LSTMs in both directions; the masks are read out from all three."""
+def both_directions(rng: np.random.Generator, size: int = 256, hidden: int = 160) -> Layer:
+    """Dense, and what two LSTMs in both directions add to it."""
 
-    def pair(inputs: int) -> Layer:
-        return Bidirectional(LSTM(inputs, hidden), LSTM(inputs, hidden))
+    def pair() -> Layer:
+        lstms = Bidirectional(LSTM(size, hidden), LSTM(size, hidden))
+        return Residual(Sequential(lstms, Dense(2 * hidden, size)))
 
-    return _network(
-        Context(BINS, 1, 1),
-        ConcatHidden(Dense(3 * BINS, dense, activation="relu"), pair(dense), pair(2 * hidden)),
-        Dense(dense + 4 * hidden, 2 * BINS),
-        rng=rng,
-    )
+    dense = Dense(3 * BINS, size, activation="relu")
+    return _network(Context(BINS, 1, 1), dense, pair(), pair(), Dense(size, 2 * BINS), rng=rng)
 
 
-def forwards(rng: np.random.Generator, dense: int = 192, hidden: int = 192, before: int = 2) -> Layer:
+def forwards(rng: np.random.Generator, size: int = 160, before: int = 1) -> Layer:
     """The same without lookahead."""
-    return _network(
-        Context(BINS, before, 0),
-        ConcatHidden(
-            Dense((before + 1) * BINS, dense, activation="relu"), LSTM(dense, hidden), LSTM(hidden, hidden)
-        ),
-        Dense(dense + 2 * hidden, 2 * BINS),
-        rng=rng,
-    )
+
+    def one() -> Layer:
+        return Residual(LSTM(size, size))
+
+    dense = Dense((before + 1) * BINS, size, activation="relu")
+    return _network(Context(BINS, before, 0), dense, one(), one(), Dense(size, 2 * BINS), rng=rng)
 
 
 def published(
@@ -196,7 +199,15 @@ PUBLISHED = Recipe(published, target="magnitude", gamma=0.05, lr=1e-3, colour_db
 RECIPES: dict[str, Recipe] = {
     "best": Recipe(both_directions),
     "causal": Recipe(forwards, level_db=10.0),
-    "quick": Recipe(partial(both_directions, dense=128, hidden=64), updates=300, clips=100, frames=64),
+    "quick": Recipe(
+        partial(both_directions, size=128, hidden=64),
+        frames=64,
+        updates=400,
+        clips=150,
+        presets=(("plain", 0.5), ("hard", 0.5)),
+        colour_db=0.0,
+        doubled=0.0,
+    ),
     "published": PUBLISHED,
     "wvpnn": replace(PUBLISHED, build=partial(vector_products, coding="frames")),
     "cvpnn": replace(PUBLISHED, build=partial(vector_products, coding="colour")),

@@ -202,13 +202,15 @@ def train(
     rng = np.random.default_rng(seed)
     if quick:
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
-    mixtures = Mixtures(pairs(clips, recipe.clips, progress), doubled=recipe.doubled)
+    mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled)
     if held_out is None:
         held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
     net = recipe.build(rng)
     batches = Batches(mixtures, recipe)
     standardize(net, [batches.draw(rng)[0] for _ in range(8)])
-    dev = Batches(Mixtures(pairs(held_out, 0, False)), recipe).draw(np.random.default_rng(0))
+    dev = Batches(Mixtures((clip.voice, clip.accompaniment) for clip in held_out), recipe).draw(
+        np.random.default_rng(0)
+    )
     loss = partial(losses.discriminative, gamma=recipe.gamma, loss=LOSSES[recipe.loss])
     if recipe.optimizer == "lbfgs":
         history = fit_lbfgs(net, batches, dev, loss, rng, progress)
@@ -226,10 +228,12 @@ def train(
     return SeparationResult(net, history, figures, held_out, evaluation)
 
 
-def pairs(clips: Sequence[Clip], synthetic: int, progress: bool) -> Iterator[tuple[Array, Array]]:
-    """Voice and accompaniment of clips, one after the other, and then of so many synthetic ones."""
-    with progress_bar(len(clips) + synthetic, "clip", progress, "collecting clips") as bar:
-        for clip in (*clips, *SyntheticSingers(synthetic)):
+def pairs(clips: Sequence[Clip], recipe: Recipe, progress: bool) -> Iterator[tuple[Array, Array]]:
+    """Voice and accompaniment of clips, one after the other, and then of the recipe's synthetic ones."""
+    made = [SyntheticSingers(number, preset=preset) for preset, number in recipe.synthetic().items()]
+    total = len(clips) + sum(map(len, made))
+    with progress_bar(total, "clip", progress, "collecting clips") as bar:
+        for clip in (clip for part in (clips, *made) for clip in part):
             bar.update(1)
             yield clip.voice, clip.accompaniment
 
@@ -251,12 +255,12 @@ class Batches:
     def draw(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """One minibatch: mixtures with an RMS of 1, give or take `level_db`."""
         recipe = self.recipe
-        samples = (recipe.frames - 1) * HOP  # so many frames, and one over the end that is left out
+        samples = (recipe.frames + 1) * HOP
         sources = np.stack(self.mixtures.draw(samples, recipe.batch, rng, recipe.gain_db))
         rms = np.sqrt(np.mean(np.square(sources.sum(0)), axis=0))
         level = 10.0 ** (rng.uniform(-recipe.level_db, recipe.level_db, recipe.batch) / 20)
         sources *= (level / np.maximum(rms, wav.SILENCE) / NORM).astype(np.float32)
-        voice, accompaniment = (stft(source, sine_window(FRAME), HOP)[: recipe.frames] for source in sources)
+        voice, accompaniment = (spectra(source) for source in sources)
         if recipe.colour_db:
             voice, accompaniment = (source * curves(recipe, rng) for source in (voice, accompaniment))
         mixture = voice + accompaniment
@@ -266,6 +270,15 @@ class Batches:
         # What of a source is in phase with the mixture. For both together that is the mixture.
         in_phase = (voice * mixture.conj()).real / np.maximum(x, wav.SILENCE)
         return x, np.concatenate([in_phase, x - in_phase], axis=2)
+
+
+def spectra(sound: Array) -> Array:
+    """The frames (T, B, BINS) that lie wholly within a sound (samples, B), in float32 throughout."""
+    from scipy.fft import rfft
+
+    window = sine_window(FRAME).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME, axis=0)[::HOP]
+    return np.asarray(rfft(frames * window))
 
 
 def curves(recipe: Recipe, rng: np.random.Generator) -> Array:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..stems import Clip
-from .band import play
+from .band import LARGE, SMALL, play
 from .score import compose, melody
 from .tones import at_level
 from .voice import draw_singer, sing
@@ -20,7 +20,7 @@ from .voice import draw_singer, sing
 LEVEL = 0.1
 """RMS of the accompaniment; that of the voice is the same, or 5 dB below for hard clips."""
 
-PRESETS = ("plain", "hard")
+PRESETS = ("plain", "hard", "full")
 HARD_DB = -5.0
 
 
@@ -31,15 +31,17 @@ def synthetic_singer(
 
     Args:
         split: "train" or "test"; what one has of tracts, keys and tempi the other has not.
-        preset: "plain": voice as loud as the accompaniment, in most clips with a lead instrument;
-            "hard": voice 5 dB down, a lead instrument always, and a backing voice.
+        preset: "plain": voice as loud as a small band, in a third of the clips with a lead instrument;
+            "full": a large band, mostly with a lead instrument;
+            "hard": a large band with a lead instrument always, a backing voice, and the voice 5 dB down.
 
     Raises:
         ValueError: an unknown split or preset, less than a second, a rate below 8000 Hz.
     """
     if split not in ("train", "test") or preset not in PRESETS:
         raise ValueError(
-            f"expected split 'train' or 'test' and preset 'plain' or 'hard', got {split!r} and {preset!r}"
+            f"expected split 'train' or 'test' and preset {', '.join(map(repr, PRESETS))}, "
+            f"got {split!r} and {preset!r}"
         )
     if seconds < 1 or rate < 8000:
         raise ValueError(f"expected at least 1 s at 8000 Hz, got {seconds} s at {rate} Hz")
@@ -49,7 +51,8 @@ def synthetic_singer(
     singer = draw_singer(split, rng)
     voice = at_level(sing(singer, melody(score, singer.low, singer.high, rng), n, rate, rng), LEVEL)
     hard = preset == "hard"
-    band = at_level(play(score, n, rate, rng, lead=True if hard else None), LEVEL)
+    chances = SMALL if preset == "plain" else LARGE | ({"lead": 1.0} if hard else {})
+    band = at_level(play(score, n, rate, rng, chances), LEVEL)
     if hard:
         other = draw_singer(split, rng)
         backing = sing(other, melody(score, other.low, other.high, rng), n, rate, rng)

@@ -25,20 +25,18 @@ STRIKES = {  # in sixteenths of a bar: kick, snare
 LEVELS = {"drums": 0.0, "bass": 0.0, "plucked": -2.0, "piano": -3.0, "pad": -4.0, "lead": -3.0}
 """In dB, about: each clip's levels stray by 4 dB from these."""
 
-CHANCES = {"drums": 0.8, "bass": 0.95, "plucked": 0.7, "piano": 0.6, "pad": 0.75}
-LEAD = 0.6
-"""How likely each instrument plays."""
+CHORDS = ("plucked", "piano", "pad")
+SMALL = {"drums": 0.6, "bass": 0.9, "plucked": 0.6, "piano": 0.4, "pad": 0.4, "lead": 0.35, "twice": 0.0}
+LARGE = {"drums": 0.8, "bass": 0.95, "plucked": 0.7, "piano": 0.6, "pad": 0.75, "lead": 0.6, "twice": 0.3}
+"""How likely each instrument plays, and each of those in CHORDS twice: two guitars, strings and an organ."""
 
 
-def play(score: Score, n: int, rate: int, rng: np.random.Generator, lead: bool | None = None) -> Array:
-    """The accompaniment, (n,) samples; a lead instrument always, never, or in most clips (None)."""
-    playing = [name for name, chance in CHANCES.items() if rng.random() < chance]
-    # Often there are two guitars, or strings and an organ.
-    playing += [name for name in ("plucked", "piano", "pad") if rng.random() < 0.3]
-    if not {"plucked", "piano", "pad"} & set(playing):
+def play(score: Score, n: int, rate: int, rng: np.random.Generator, chances: dict[str, float]) -> Array:
+    """The accompaniment, (n,) samples; chances: how likely each instrument plays, as in SMALL and LARGE."""
+    playing = [name for name in PLAYERS if rng.random() < chances[name]]
+    playing += [name for name in CHORDS if rng.random() < chances["twice"]]
+    if not set(CHORDS) & set(playing):
         playing.append("piano")
-    if rng.random() < LEAD if lead is None else lead:
-        playing.append("lead")
     sound = np.zeros(n)
     for name in playing:
         part = static(PLAYERS[name](score, n, rate, rng), equalizer(rate, rng))

