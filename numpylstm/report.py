@@ -36,8 +36,8 @@ PAGE, SOUNDS = "report.html", "examples.safetensors"
 EXAMPLES, TOGETHER, SECONDS = 4, 6, 12.0
 """Examples on a page at most, sounds in each, and seconds of them."""
 
-SOUND_BYTES, PICTURE_BYTES = 7_680_000, 1_500_000
-"""Room for all sounds, which is 4 examples of 5 sounds of 12 s at 16 kHz, and for the pictures of the run."""
+SOUND_BYTES, PICTURE_BYTES = 6_400_000, 1_200_000
+"""Room for all sounds, which is 4 examples of 5 sounds of 10 s at 16 kHz, and for the pictures of the run."""
 
 LOWEST_RATE = 3000
 """Hz below which browsers do not play a sound."""

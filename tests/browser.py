@@ -1,6 +1,5 @@
 """Headless Chromium through ChromeDriver, spoken to by plain HTTP (W3C WebDriver): no library is needed."""
 
-import base64
 import json
 import os
 import shutil
@@ -41,13 +40,16 @@ class Browser:
     def command(self, method: str, path: str, **values: Any) -> Any:
         return call(method, f"{self.url}/session/{self.session}/{path}", values)
 
-    def open(self, page: Path, width: int, height: int = 800, scheme: str = "light") -> None:
+    def open(self, page: Path, width: int, height: int = 800) -> None:
         """Open a file in a window so wide on the inside, in CSS pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.devtools("Emulation.setDeviceMetricsOverride", **metrics)
+        self.command("POST", "url", url=page.resolve().as_uri())
+
+    def prefer(self, scheme: str) -> None:
+        """What the reader prefers, a "light" or a "dark" page."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.devtools("Emulation.setEmulatedMedia", features=features)
-        self.command("POST", "url", url=page.resolve().as_uri())
 
     def devtools(self, name: str, **values: Any) -> Any:
         return self.command("POST", "goog/cdp/execute", cmd=name, params=values)
@@ -71,13 +73,6 @@ class Browser:
     def console(self) -> list[str]:
         """What the console said since it was last asked."""
         return [entry["message"] for entry in self.command("POST", "se/log", type="browser")]
-
-    def screenshot(self, path: Path) -> None:
-        """The whole page as a PNG picture."""
-        width, height = self.ask("[innerWidth, Math.min(document.documentElement.scrollHeight, 12000)]")
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(picture["data"]))
 
 
 def call(method: str, url: str, values: dict[str, Any] | None = None) -> Any:
