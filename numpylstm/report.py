@@ -101,7 +101,7 @@ def save_examples(folder: str | PathLike[str], examples: Sequence[Example]) -> N
     for number, example in enumerate(shown):
         samples = np.stack([np.asarray(samples, float) for samples in example.sounds.values()])
         kept = min(max(int(seconds * example.rate), 1), samples.shape[1])
-        cut = f"The first {kept / example.rate:.1f} s of {samples.shape[1] / example.rate:.1f} s."
+        cut = f"Cut from {samples.shape[1] / example.rate:.1f} s."
         note = f"{example.note} {cut}".strip() if kept < samples.shape[1] else example.note
         samples = samples[:, :kept]
         peak = max(float(np.abs(samples).max()), 1.0)
@@ -436,7 +436,7 @@ def _png(figure: Any, dpi: int) -> bytes:
 def _wav(samples: np.ndarray, rate: int) -> bytes:
     """A 16 bit WAV file of samples (n,) that are whole steps already."""
     file = BytesIO()
-    with wave.open(file, "wb") as sound:
+    with wave.Wave_write(file) as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(rate)
