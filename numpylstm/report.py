@@ -2,7 +2,7 @@
 
 `report.html` stands on its own: pictures and sounds are inside it, it asks the network for nothing, runs no
 program, and opens from disk in any browser, in a narrow window or a wide one, light or dark. It stays below
-16 MB: at most EXAMPLES examples of SECONDS each, shorter where there are many or their rate is high.
+16 MB: at most 4 examples of 12 s each, shorter where their rate is high or their sounds are many.
 
 The page is made of the run folder alone. What is to be heard is put into it first:
 
@@ -17,7 +17,7 @@ import json
 import math
 import struct
 import wave
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -33,11 +33,11 @@ from .history import History
 
 PAGE, SOUNDS = "report.html", "examples.safetensors"
 
-EXAMPLES, SECONDS = 4, 12.0
-"""Examples on a page at most, and seconds of each."""
+EXAMPLES, TOGETHER, SECONDS = 4, 6, 12.0
+"""Examples on a page at most, sounds in each, and seconds of them."""
 
-SOUND_BYTES, PICTURE_BYTES = 7_680_000, 2_000_000
-"""Room for all sounds, which is 4 examples of 5 sounds of 12 s at 16 kHz, and for the pictures of the run."""
+SOUND_BYTES, PICTURE_BYTES = 6_400_000, 1_200_000
+"""Room for all sounds, which is 4 examples of 5 sounds of 10 s at 16 kHz, and for the pictures of the run."""
 
 LOWEST_RATE = 3000
 """Hz below which browsers do not play a sound."""
@@ -59,20 +59,22 @@ class Example:
         sounds: samples (n,) by title, full scale 1, in the order of the page. The first has the measures
             beside it, the others follow in rows of two: mixture; voice, its estimate; and so on.
         measures: figures by their names, units included; NaN for what could not be measured.
+        note: a sentence beside them.
 
     Raises:
-        ValueError: no sounds, samples that are not (n,), not as many as the others', none at all or not
-            finite, or a rate below 3000 Hz.
+        ValueError: not 1 to 6 sounds, samples that are not (n,), not as many as the others', none at all or
+            not finite, or a rate below 3000 Hz.
     """
 
     name: str
     rate: int
     sounds: Mapping[str, np.ndarray]
     measures: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
     def __post_init__(self) -> None:
-        if not self.sounds:
-            raise ValueError(f"expected sounds in the example {self.name}, got none")
+        if not 1 <= len(self.sounds) <= TOGETHER:
+            raise ValueError(f"expected 1 to {TOGETHER} sounds in {self.name}, got {len(self.sounds)}")
         if self.rate < LOWEST_RATE:
             raise ValueError(f"expected a rate of at least {LOWEST_RATE} Hz in {self.name}, got {self.rate}")
         lengths = {np.shape(samples) for samples in self.sounds.values()}
@@ -93,12 +95,15 @@ def save_examples(folder: str | PathLike[str], examples: Sequence[Example]) -> N
     from safetensors.numpy import save_file
 
     shown = examples[:EXAMPLES]
-    seconds = min([SECONDS, SOUND_BYTES / max(sum(2 * e.rate * len(e.sounds) for e in shown), 1)])
+    bytes_a_second = sum(2 * example.rate * len(example.sounds) for example in shown)
+    seconds = min(SECONDS, SOUND_BYTES / max(bytes_a_second, 1))
     tensors, described = {}, []
     for number, example in enumerate(shown):
         samples = np.stack([np.asarray(samples, float) for samples in example.sounds.values()])
-        whole = samples.shape[1]
-        samples = samples[:, : max(int(seconds * example.rate), 1)]
+        kept = min(max(int(seconds * example.rate), 1), samples.shape[1])
+        cut = f"Cut from {samples.shape[1] / example.rate:.1f} s."
+        note = f"{example.note} {cut}".strip() if kept < samples.shape[1] else example.note
+        samples = samples[:, :kept]
         peak = max(float(np.abs(samples).max()), 1.0)
         steps = np.rint(samples / peak * STEPS)
         tensors[str(number)] = np.clip(steps, -STEPS, STEPS - 1).astype(np.int16)
@@ -108,7 +113,7 @@ def save_examples(folder: str | PathLike[str], examples: Sequence[Example]) -> N
                 "rate": int(example.rate),
                 "titles": list(example.sounds),
                 "measures": {name: _or_none(value) for name, value in example.measures.items()},
-                "seconds": whole / example.rate,
+                "note": note,
             }
         )
     about = {"examples": json.dumps(described), "all": str(len(examples))}
@@ -133,7 +138,7 @@ def write_report(folder: str | PathLike[str]) -> dict[str, Any]:
     config, figures, network = (described.get(key) for key in ("config", "figures", "network"))
     rows = _read_rows(folder / "metrics.jsonl")
     pictures, left_out = _read_pictures(folder)
-    examples, all_examples, lengths = _read_examples(folder / SOUNDS)
+    examples, count = _read_examples(folder / SOUNDS)
     config = config if isinstance(config, dict) else {}
     figures = figures if isinstance(figures, dict) else {}
     name, task = folder.resolve().name, config.get("task")
@@ -147,7 +152,7 @@ def write_report(folder: str | PathLike[str]) -> dict[str, Any]:
             [
                 ("Figures", "figures", _figures(figures)),
                 ("Learning curve", "curve", _curve(_history(rows))),
-                ("Listen", "listen", _examples(examples, all_examples, lengths)),
+                ("Listen", "listen", _examples(examples, count)),
                 ("Pictures", "pictures", _pictures(pictures, left_out)),
                 ("Configuration", "configuration", _configuration(config, network)),
             ],
@@ -173,7 +178,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl; none if there is no such file, as where nothing was trained."""
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
@@ -189,39 +195,43 @@ def _read_pictures(folder: Path) -> tuple[dict[str, bytes], list[str]]:
     pictures: dict[str, bytes] = {}
     left_out = []
     for path in sorted(folder.glob("*.png")):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or not path.is_file():
             continue
         if sum(map(len, pictures.values())) + path.stat().st_size > PICTURE_BYTES:
             left_out.append(path.name)
             continue
         content = path.read_bytes()
-        if not content.startswith(PNG) or len(content) < 24:
+        if not content.startswith(PNG) or content[-8:-4] != b"IEND":
             raise ValueError(f"expected a PNG picture, got {path}")
         pictures[path.name] = content
     return pictures, left_out
 
 
-def _read_examples(path: Path) -> tuple[list[Example], int, list[float]]:
-    """The examples that `save_examples` put there, how many there were, and how long each was in seconds."""
+def _read_examples(path: Path) -> tuple[list[Example], int]:
+    """The examples that `save_examples` put there, and how many it was given."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
-        return [], 0, []
+        return [], 0
     try:
         with safe_open(path, "numpy") as file:
             about = file.metadata() or {}
-            described = json.loads(about["examples"])
+            described = json.loads(about["examples"])[:EXAMPLES]
+            steps = [file.get_tensor(str(number)) for number in range(len(described))]
+            if any(some.dtype != np.int16 for some in steps):
+                raise ValueError("its samples are not of 16 bits")
             examples = [
                 Example(
                     str(one["name"]),
                     int(one["rate"]),
-                    dict(zip(map(str, one["titles"]), file.get_tensor(str(number)) / STEPS, strict=True)),
+                    dict(zip(map(str, one["titles"]), some / STEPS, strict=True)),
                     {str(name): _number(value) for name, value in one["measures"].items()},
+                    str(one["note"]),
                 )
-                for number, one in enumerate(described)
+                for one, some in zip(described, steps, strict=True)
             ]
-            return examples, int(about["all"]), [float(one["seconds"]) for one in described]
-    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError) as error:
+            return examples, int(about["all"])
+    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"expected examples as save_examples writes them, got {path} ({error})") from error
 
 
@@ -234,12 +244,15 @@ def _history(rows: Sequence[Mapping[str, Any]]) -> History:
     if rows and "iteration" in rows[0]:
         history.unit = "iteration"
         between = _number(rows[-1].get("iteration")) / max(len(rows) - 1, 1)
-        history.every = int(between) if between >= 1 else 1
+        history.every = int(between) if 1 <= between < math.inf else 1
     return history
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # JSON's whole numbers have no end
+        return math.nan
 
 
 def _or_none(value: float) -> float | None:
@@ -260,12 +273,12 @@ def _page(title: str, sections: Sequence[tuple[str, str, str]]) -> Iterator[str]
 <meta http-equiv="Content-Security-Policy"
       content="default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'">
 <link rel="icon" href="data:,">
-<title>{escape(title)}</title>
+<title>{_text(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <header>
-<h1>{escape(title)}</h1>
+<h1>{_text(title)}</h1>
 </header>
 <main>
 """
@@ -283,10 +296,10 @@ def _figures(figures: Mapping[str, Any]) -> str:
         key: value for key, value in figures.items() if key not in large and value not in (None, [], {})
     }
     tiles = "".join(
-        f"<div><dt>{escape(_words(key))}</dt><dd>{escape(_shown(value))}</dd></div>\n"
+        f"<div><dt>{_text(_words(key))}</dt><dd>{_text(_shown(value))}</dd></div>\n"
         for key, value in large.items()
     )
-    return (f"<dl>\n{tiles}</dl>\n" if tiles else "") + _table(others)
+    return (f"<dl>\n{tiles}</dl>\n" if tiles else "") + _table(others, _words)
 
 
 def _is_short(value: Any) -> bool:
@@ -300,93 +313,82 @@ def _curve(history: History) -> str:
     for name, losses in (("training", history.train_loss), ("validation", history.validation_loss)):
         known = [loss for loss in losses if math.isfinite(loss)]
         if known:
-            sentences.append(f"{name} loss from {known[0]:.4g} to {known[-1]:.4g}, lowest {min(known):.4g}")
+            first, last, lowest = map(_shown, (known[0], known[-1], min(known)))
+            sentences.append(f"{name} loss from {first} to {last}, lowest {lowest}")
         if len(known) < len(losses):
             sentences.append(f"{len(losses) - len(known)} of {len(losses)} {name} losses not finite")
     text = _sentence("; ".join(sentences))
     picture = _png(plots.learning_curve(history, width=5.2), 150)
     return (
-        f'<figure class="paper">\n{_image(picture, text)}<figcaption>{escape(text)}</figcaption>\n</figure>\n'
+        f'<figure class="paper">\n{_image(picture, text)}<figcaption>{_text(text)}</figcaption>\n</figure>\n'
     )
 
 
-def _examples(examples: Sequence[Example], count: int, lengths: Sequence[float]) -> str:
+def _examples(examples: Sequence[Example], count: int) -> str:
     if not examples:
         return ""
-    number = f"The first {len(examples)} of {count} examples. " if count > len(examples) else ""
-    text = (
-        "Spectrograms of an example share one scale, in dB below the loudest of its sounds, which also play "
-    )
-    text += "at one gain."
-    articles = "".join(
-        _example(f"example-{i}", *one) for i, one in enumerate(zip(examples, lengths, strict=True), 1)
-    )
-    return f"<p>{number}{text}</p>\n{articles}"
+    from tqdm import tqdm
+
+    first = f"The first {len(examples)} of {count} examples. " if count > len(examples) else ""
+    text = "The spectrograms of an example share one scale, in dB below the loudest of its sounds; all its "
+    text += "sounds play at one gain."
+    drawn = [
+        _example(f"example-{number}", example)
+        for number, example in enumerate(tqdm(examples, unit="example", delay=2, leave=False), 1)
+    ]
+    return f"<p>{first}{text}</p>\n{''.join(drawn)}"
 
 
-def _example(name: str, example: Example, length: float) -> str:
+def _example(name: str, example: Example) -> str:
     titles, sounds = list(example.sounds), list(example.sounds.values())
     seconds = len(sounds[0]) / example.rate
-    pictures = [_png(figure, 120) for figure in plots.spectrograms(sounds, example.rate)]
     figures = []
-    for title, samples, picture in zip(titles, sounds, pictures, strict=True):
+    for title, samples, figure in zip(titles, sounds, plots.spectrograms(sounds, example.rate), strict=True):
         alt = f"Spectrogram of {title}: {seconds:.1f} s, 0 to {example.rate / 2000:g} kHz"
-        player = (
-            f'<audio controls preload="metadata" aria-label="{escape(f"{example.name}, {title}")}" '
-            f'src="{_data("audio/wav", _wav(samples, example.rate))}"></audio>\n'
-        )
+        picture = _image(_png(figure, 130), alt)
         figures.append(
-            f'<figure class="sound">\n<figcaption>{escape(title)}</figcaption>\n{_image(picture, alt)}{player}'
-            "</figure>\n"
+            f'<figure class="sound">\n<figcaption>{_text(title)}</figcaption>\n{picture}'
+            f'<audio controls preload="metadata" aria-label="{_text(f"{example.name}, {title}")}" '
+            f'src="{_data("audio/wav", _wav(samples, example.rate))}"></audio>\n</figure>\n'
         )
-    measures = _table(example.measures, _measure) if example.measures else ""
-    cut = f" The first {seconds:.1f} s of {length:.1f} s." if length - seconds > 0.05 else ""
-    beside = (
-        f"<div>\n{measures}<p>{seconds:.1f} s at {example.rate / 1000:g} kHz.{cut}</p>\n</div>\n"
-        if measures or cut
-        else ""
-    )
+    about = f"{seconds:.1f} s at {example.rate / 1000:g} kHz. {example.note}"
+    beside = f"<div>\n{_table(example.measures, str)}<p>{_text(about)}</p>\n</div>\n"
     return (
-        f'<article aria-labelledby="{name}">\n<h3 id="{name}">{escape(example.name)}</h3>\n'
+        f'<article aria-labelledby="{name}">\n<h3 id="{name}">{_text(example.name)}</h3>\n'
         f'<div class="sounds">\n{figures[0]}{beside}{"".join(figures[1:])}</div>\n</article>\n'
     )
 
 
 def _pictures(pictures: Mapping[str, bytes], left_out: Sequence[str]) -> str:
-    """The run's pictures; in a narrow window each can be had at its full size, to read what it says."""
+    """The run's pictures; in a narrow window each can be had larger, to read what it says."""
     parts = []
     for number, (name, content) in enumerate(pictures.items(), 1):
         parts.append(
-            f'<figure class="paper">\n<input type="checkbox" id="full-{number}">'
-            f'<label for="full-{number}">full size</label>\n'
+            f'<figure class="paper">\n<input type="checkbox" id="larger-{number}">'
+            f'<label for="larger-{number}">larger</label>\n'
             f'<div class="frame">{_image(content, f"Picture {name} of this run")}</div>\n'
-            f"<figcaption>{escape(name)}</figcaption>\n</figure>\n"
+            f"<figcaption>{_text(name)}</figcaption>\n</figure>\n"
         )
     if left_out:
         names = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
-        parts.append(f"<p>Too large for this page, and left in the folder: {escape(names)}.</p>\n")
+        parts.append(f"<p>Too large for this page, and left in the folder: {_text(names)}.</p>\n")
     return "".join(parts)
 
 
 def _configuration(config: Mapping[str, Any], network: Any) -> str:
-    text = _table(config)
+    text = _table(config, _words)
     if network:
-        described = escape(json.dumps(network, indent=2, ensure_ascii=False))
+        described = _text(json.dumps(network, indent=2, ensure_ascii=False))
         text += f"<details>\n<summary>The network</summary>\n<pre>{described}</pre>\n</details>\n"
     return text
 
 
-def _table(values: Mapping[str, Any], words: Any = None) -> str:
-    words = words or _words
+def _table(values: Mapping[str, Any], words: Callable[[str], str]) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(words(str(key)))}</th><td>{escape(_shown(value))}</td></tr>\n'
+        f'<tr><th scope="row">{_text(words(key))}</th><td>{_text(_shown(value))}</td></tr>\n'
         for key, value in values.items()
     )
     return f"<table>\n{rows}</table>\n" if rows else ""
-
-
-def _measure(name: str) -> str:
-    return name
 
 
 def _words(key: str) -> str:
@@ -403,7 +405,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.5g}".replace("-", "−")
+        # Four digits tell runs apart; powers of ten only where they are shorter.
+        return f"{value:{'.0f' if 1e3 <= abs(value) < 1e9 else '.4g'}}".replace("-", "−")
     if isinstance(value, list) and all(isinstance(member, str) for member in value):
         return "; ".join(value) or "–"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -413,10 +416,15 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def _text(text: str) -> str:
+    """Anybody's text as HTML, in an attribute or outside; what is no Unicode becomes a question mark."""
+    return escape(text.encode("utf-8", "replace").decode())
+
+
 def _image(png: bytes, alt: str) -> str:
     # With its size stated, what comes below does not jump when the picture is there.
     width, height = struct.unpack(">II", png[16:24])
-    return f'<img src="{_data("image/png", png)}" width="{width}" height="{height}" alt="{escape(alt)}">\n'
+    return f'<img src="{_data("image/png", png)}" width="{width}" height="{height}" alt="{_text(alt)}">\n'
 
 
 def _png(figure: Any, dpi: int) -> bytes:
@@ -428,7 +436,7 @@ def _png(figure: Any, dpi: int) -> bytes:
 def _wav(samples: np.ndarray, rate: int) -> bytes:
     """A 16 bit WAV file of samples (n,) that are whole steps already."""
     file = BytesIO()
-    with wave.open(file, "wb") as sound:
+    with wave.Wave_write(file) as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(rate)
@@ -469,7 +477,8 @@ figcaption { padding: .3rem .3rem 0; color: var(--soft); font-size: .9rem; }
 img { display: block; width: 100%; height: auto; }
 .paper { width: fit-content; max-width: 100%; }
 .paper img { width: auto; max-width: 100%; background: #fff; border-radius: .25rem; }
-#curve .paper img { width: min(100%, 38rem); }
+#curve .paper { width: min(100%, 39rem); }
+#curve .paper img { width: 100%; }
 .paper input, .paper label { display: none; }
 .sounds { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr));
           gap: .75rem; }
@@ -491,6 +500,6 @@ pre { margin: .5rem 0 0; white-space: pre-wrap; font-size: .85rem; }
 @media (max-width: 62rem) {
   .paper input, .paper label { display: inline; font-size: .9rem; color: var(--soft); }
   .paper input:checked ~ .frame { overflow-x: auto; }
-  .paper input:checked ~ .frame img { max-width: none; }
+  .paper input:checked ~ .frame img { width: max(100%, 42rem); max-width: none; }
 }
 """

@@ -1,6 +1,5 @@
 """Headless Chromium through ChromeDriver, spoken to by plain HTTP (W3C WebDriver): no library is needed."""
 
-import base64
 import json
 import os
 import shutil
@@ -28,6 +27,9 @@ QUIET += (
     "disable-dev-shm-usage",
 )
 
+PATIENCE = 240
+"""Seconds that an answer may take: on a machine that is busy with other work a browser is slow."""
+
 
 class Browser:
     """One window."""
@@ -38,13 +40,16 @@ class Browser:
     def command(self, method: str, path: str, **values: Any) -> Any:
         return call(method, f"{self.url}/session/{self.session}/{path}", values)
 
-    def open(self, page: Path, width: int, height: int = 800, scheme: str = "light") -> None:
+    def open(self, page: Path, width: int, height: int = 800) -> None:
         """Open a file in a window so wide on the inside, in CSS pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.devtools("Emulation.setDeviceMetricsOverride", **metrics)
+        self.command("POST", "url", url=page.resolve().as_uri())
+
+    def prefer(self, scheme: str) -> None:
+        """What the reader prefers, a "light" or a "dark" page."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.devtools("Emulation.setEmulatedMedia", features=features)
-        self.command("POST", "url", url=page.resolve().as_uri())
 
     def devtools(self, name: str, **values: Any) -> Any:
         return self.command("POST", "goog/cdp/execute", cmd=name, params=values)
@@ -53,22 +58,21 @@ class Browser:
         """The value of a JavaScript expression."""
         return self.command("POST", "execute/sync", script=f"return ({script});", args=[])
 
-    def wait_for(self, script: str, seconds: float = 30) -> None:
+    def wait_for(self, script: str, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while not self.ask(script):
             assert time.monotonic() < end, f"not true after {seconds} s: {script}"
             time.sleep(0.05)
 
+    def press(self, key: str, code: int) -> None:
+        """A key down and up again, by its name and number."""
+        text = {"text": key} if len(key) == 1 else {}
+        for kind in ("keyDown", "keyUp"):
+            self.devtools("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
+
     def console(self) -> list[str]:
         """What the console said since it was last asked."""
         return [entry["message"] for entry in self.command("POST", "se/log", type="browser")]
-
-    def screenshot(self, path: Path) -> None:
-        """The whole page as a PNG picture."""
-        size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 12_000), "scale": 1}
-        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(picture["data"]))
 
 
 def call(method: str, url: str, values: dict[str, Any] | None = None) -> Any:
@@ -77,7 +81,7 @@ def call(method: str, url: str, values: dict[str, Any] | None = None) -> Any:
     # No proxy: the driver is on this machine, whatever the environment says.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=PATIENCE) as answer:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
         raise AssertionError(f"{method} {url}: {error.read().decode()[:500]}") from error
@@ -111,7 +115,7 @@ def browser() -> Iterator[Browser]:
             driver.wait(20)
 
 
-def port_of(log: Path, seconds: float = 30) -> int:
+def port_of(log: Path, seconds: float = PATIENCE) -> int:
     """The port that the driver chose, which it says when it is ready."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -285,6 +285,46 @@ def test_a_perfect_copy_has_a_ratio_that_json_can_hold_and_says_so(command):
     assert "no error at all" in command("filter", "eval", "copy.safetensors", "in.wav", "in.wav")
 
 
+# ------------------------------------------------------------------------------------------ report
+
+
+@pytest.fixture
+def finished() -> str:
+    """A run folder as small as can be."""
+    Path("run").mkdir()
+    Path("run/config.json").write_text('{"config": {"task": "sine"}, "figures": {"dev_mse": 4e-4}}')
+    Path("run/metrics.jsonl").write_text(
+        '{"epoch": 0, "train_loss": 2.0}\n{"epoch": 1, "train_loss": null}\n'
+    )
+    return "run"
+
+
+def test_report_writes_one_page_into_the_run_folder(command, finished):
+    figures = command.json("report", finished)
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    assert figures["report"] == str(Path("run/report.html")) and figures["bytes"] == len(page.encode())
+    assert {"seconds", "seed", "pictures", "examples"} <= figures.keys()
+    assert (
+        "sine" in page
+        and "MSE" in page
+        and sorted(os.listdir("run"))
+        == [
+            "config.json",
+            "metrics.jsonl",
+            "report.html",
+        ]
+    )
+    assert "report.html" in command("report", finished, "--out", "figures") and command.code == 0
+    assert json.loads(Path("figures/report.json").read_text())["bytes"] == figures["bytes"]
+
+
+def test_report_refuses_what_is_no_run_folder(command, finished):
+    assert "config.json" in command.refused("report", "nowhere")
+    assert "config.json" in command.refused("report", ".")
+    Path("run/metrics.jsonl").write_text("nonsense\n")
+    assert "line 1" in command.refused("report", finished)
+
+
 # ------------------------------------------------------------------------------- digits and gradcheck
 
 

@@ -336,3 +336,12 @@ def test_files_that_do_not_fit_are_refused_when_they_are_read(tmp_path):
     (tmp_path / "f" / "amy_1_01.wav").write_text("no sound")
     with pytest.raises(wav.AudioError, match="cannot be read as audio"):
         load_stems(tmp_path / "f")[0]
+
+
+def test_a_link_to_nowhere_is_not_passed_over(tmp_path):
+    try:
+        (tmp_path / "amy_1_01.wav").symlink_to(tmp_path / "nowhere.wav")
+    except OSError:
+        pytest.skip("this system makes no symbolic links")
+    with pytest.raises(wav.AudioError, match=r"amy_1_01\.wav does not exist"):
+        load_stems(tmp_path)[0]

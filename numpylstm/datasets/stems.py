@@ -309,7 +309,7 @@ def _audio_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     files = (file for file in sorted(folder.iterdir()) if file.suffix.lower() in EXTENSIONS)
-    return [file for file in files if file.is_file() and not file.name.startswith(".")]
+    return [file for file in files if not file.is_dir() and not file.name.startswith(".")]
 
 
 def _is_in(subset: str, name: str) -> bool:
