@@ -291,7 +291,7 @@ def test_a_clip_has_the_figures_of_its_parts():
     gain = nsdr(references, estimates, references.sum(axis=0), TAPS)
     np.testing.assert_allclose([clip.voice, clip.accompaniment], np.stack([sdr, sir, sar, gain], axis=1))
     assert (clip.samples, clip.silent) == (2000, 0)
-    assert 5 < clip.voice.nsdr < clip.voice.sdr
+    assert clip.voice.nsdr > 5
     assert all(type(figure) is float for figure in clip.voice)
 
 

@@ -112,7 +112,7 @@ def bss_eval(references: ArrayLike, estimates: ArrayLike, filter_length: int = F
 def nsdr(
     references: ArrayLike, estimates: ArrayLike, mixture: ArrayLike, filter_length: int = FILTER_LENGTH
 ) -> Array:
-    """SDR of estimates (sources, samples) less that of the mixture (samples,) as the estimate, in dB, (sources,).
+    """SDR of estimates (sources, samples) less that of the mixture (samples,), in dB, (sources,).
 
     NaN and errors as in `bss_eval`.
     """
@@ -152,8 +152,8 @@ def measure(
         rows = np.stack([*estimates, mixture, mixture])
         figures = _References(references, filter_length).figures(rows, np.array([0, 1, 0, 1]))
     of_voice, of_accompaniment = (
-        Measures(*after, after[0] - before[0])
-        for after, before in zip(figures[:2].tolist(), figures[2:].tolist(), strict=True)
+        Measures(sdr, sir, sar, sdr - before)
+        for (sdr, sir, sar), (before, _, _) in zip(figures[:2].tolist(), figures[2:].tolist(), strict=True)
     )
     return ClipMeasures(of_voice, of_accompaniment, references.shape[1], silent)
 

@@ -45,7 +45,7 @@ def flux(mask: ArrayLike) -> Array:
     mask = np.asarray(mask)
     if mask.ndim == 0:
         raise ValueError("expected a mask of shape (T, ..., bins), got a single number")
-    return abs(np.diff(mask, axis=0)).reshape(max(len(mask) - 1, 0), -1).mean(axis=1)
+    return abs(np.diff(mask, axis=0)).mean(axis=tuple(range(1, mask.ndim)))
 
 
 def seam_ratio(masks: Array | Sequence[Array], block: int) -> float:
