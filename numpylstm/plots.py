@@ -204,6 +204,38 @@ def spectrograms(signals: Sequence[np.ndarray], rate: int) -> list[Figure]:
     return figures
 
 
+def seams(
+    reset: np.ndarray, carried: np.ndarray, changes: dict[str, np.ndarray], rate: float, title: str
+) -> Figure:
+    """Two masks of one clip with the borders of blocks marked, and how much masks change within a block.
+
+    Args:
+        reset, carried: (T, bins) masks from 0 to 1, of a network whose state is reset in each block or not.
+        changes: by name, (block,) mean mask flux of the frames that are first, second, ... in their block;
+            "reset" and "carried" have the colours of error and model, anything else that of truth.
+        rate: Hz, of the sound.
+    """
+    block = len(next(iter(changes.values())))
+    figure = Figure(figsize=(9, 7.2), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1)
+    for ax, mask, name in ((top, reset, "reset"), (middle, carried, "carried")):
+        extent = (-0.5, len(mask) - 0.5, 0, rate / 2000)
+        image = ax.imshow(mask.T, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=0, vmax=1)
+        for border in range(block, len(mask), block):
+            ax.axvline(border - 0.5, color="white", linewidth=1, linestyle=":")
+        ax.set(xlabel="frame", ylabel="frequency (kHz)", title=f"Mask, state {name}")
+        figure.colorbar(image, ax=ax, pad=0.01).set_label("mask")
+    colours = {"reset": ERROR, "carried": MODEL}
+    for name, change in changes.items():
+        bottom.plot(np.arange(block), change, color=colours.get(name, TRUTH), marker=".", label=name)
+    bottom.grid(True, alpha=0.25)
+    bottom.spines[["top", "right"]].set_visible(False)
+    bottom.set(xlabel="frame in its block", ylabel="mean mask flux", title=title)
+    bottom.set_ylim(bottom=0)
+    bottom.legend(frameon=False, ncols=3)
+    return figure
+
+
 def digits(
     history: Any, images: np.ndarray, labels: np.ndarray, guesses: np.ndarray, accuracy: float
 ) -> Figure:
