@@ -36,6 +36,7 @@ class Mixtures:
         shift: start voice and accompaniment each at a place of its own; False: at the same.
         speeds: play each sound at one of these speeds, drawn anew each time; (1.0,): as it is.
         doubled: how likely two accompaniments are played at once.
+        first: (n, share): the first n pairs are drawn from in this share of cases; None: all pairs alike.
 
     Raises:
         ValueError: there are no pairs, or one is not of two sounds of one length with finite samples.
@@ -49,6 +50,7 @@ class Mixtures:
         shift: bool = True,
         speeds: Sequence[float] = SPEEDS,
         doubled: float = 0.0,
+        first: tuple[int, float] | None = None,
     ) -> None:
         if not len(speeds) or min(speeds) <= 0 or not 0 <= doubled <= 1:
             raise ValueError(f"expected speeds above 0 and doubled from 0 to 1, got {speeds} and {doubled}")
@@ -65,6 +67,9 @@ class Mixtures:
                 kept.append(_as_steps(np.asarray(sound, np.float32)))
         if not self.voices:
             raise ValueError("expected at least one pair of voice and accompaniment, got none")
+        self.first, self.share = first or (0, 0.0)
+        if not 0 <= self.first <= len(self) or not 0 <= self.share <= 1:
+            raise ValueError(f"expected first (0 to {len(self)}, 0 to 1), got {first}")
 
     def __len__(self) -> int:
         return len(self.voices)
@@ -88,8 +93,8 @@ class Mixtures:
         # Lane after lane: filled as rows they are written, and read by an FFT over time, in one go.
         voices, accompaniments = np.empty((2, batch, samples), np.float32)
         for voice, accompaniment in zip(voices, accompaniments, strict=True):
-            first = int(rng.integers(len(self)))
-            second = int(rng.integers(len(self))) if self.repair else first
+            first = self._choose(rng)
+            second = self._choose(rng) if self.repair else first
             gain = 10.0 ** (rng.uniform(-gain_db, gain_db) / 20)
             sung, played = self.voices[first], self.accompaniments[second]
             start, speed = int(rng.integers(len(sung))), rng.choice(self.speeds)
@@ -99,11 +104,17 @@ class Mixtures:
             _fill(accompaniment, played, start % len(played), speed)
             if rng.random() < self.doubled:
                 another = np.empty_like(accompaniment)
-                played = self.accompaniments[int(rng.integers(len(self)))]
+                played = self.accompaniments[self._choose(rng)]
                 _fill(another, played, int(rng.integers(len(played))), rng.choice(self.speeds))
                 accompaniment += another
                 accompaniment *= np.float32(np.sqrt(0.5))  # an RMS of 1 again, about
         return voices.T, accompaniments.T
+
+    def _choose(self, rng: np.random.Generator) -> int:
+        if 0 < self.first < len(self):
+            low, high = (0, self.first) if rng.random() < self.share else (self.first, len(self))
+            return int(rng.integers(low, high))
+        return int(rng.integers(len(self)))
 
 
 def _fill(segment: Array, sound: Array, start: int, speed: float, gain: float = 1.0) -> None:

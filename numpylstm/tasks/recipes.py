@@ -63,6 +63,7 @@ class Recipe:
         presets: the share of each preset among these.
         gain_db: voice against accompaniment, at most.
         level_db: how far the level strays from what the network expects, at most.
+        share: of clips of other people, where there are both these and synthetic ones.
         colour_db: how far the gain of each source wanders from octave to octave, as if another microphone had
             heard it.
         doubled: how likely two accompaniments play at once.
@@ -82,6 +83,7 @@ class Recipe:
     presets: tuple[tuple[str, float], ...] = (("plain", 0.2), ("full", 0.6), ("hard", 0.2))
     gain_db: float = 5.0
     level_db: float = 3.0
+    share: float = 0.6
     colour_db: float = 4.0
     doubled: float = 0.3
     optimizer: str = "adam"

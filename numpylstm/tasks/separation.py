@@ -202,7 +202,8 @@ def train(
     rng = np.random.default_rng(seed)
     if quick:
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
-    mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled)
+    first = (len(clips), recipe.share) if len(clips) else None
+    mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled, first=first)
     if held_out is None:
         held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
     net = recipe.build(rng)
