@@ -57,9 +57,13 @@ def seam_ratio(masks: Array | Sequence[Array], block: int) -> float:
     Raises:
         ValueError: a block of fewer than 2 frames, or no mask longer than a block.
     """
+    return flux_ratio([flux(mask) for mask in ([masks] if isinstance(masks, np.ndarray) else masks)], block)
+
+
+def flux_ratio(every: Sequence[Array], block: int) -> float:
+    """The seam ratio from the flux of each mask, for where masks are too many to keep. As `seam_ratio`."""
     if block < 2:
         raise ValueError(f"expected blocks of at least 2 frames, got {block}")
-    every = [flux(mask) for mask in ([masks] if isinstance(masks, np.ndarray) else masks)]
     changes = np.concatenate([np.empty(0), *every])
     border = np.concatenate([np.empty(0, bool), *(np.arange(1, len(f) + 1) % block == 0 for f in every)])
     if not border.any():

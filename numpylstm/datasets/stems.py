@@ -41,6 +41,11 @@ LAYOUTS = {
 }
 
 
+MIR1K_SINGERS = ("abjones", "amy")
+MIR1K_DEV = ("abjones_5_08", "abjones_5_09", "amy_9_08", "amy_9_09")
+"""What is published of MIR-1K's lists: who sings to train on, and which of these clips do not train."""
+
+
 class Clip(NamedTuple):
     """A voice and its accompaniment, (n,) samples each, full scale 1, at `rate` Hz."""
 
@@ -118,6 +123,20 @@ class Stems(Sequence[Clip]):
             if name not in self.singers:
                 raise ValueError(f"expected singers among {_some(self.singers)}, got {name!r}")
 
+    def mir1k(self, part: str) -> "Stems":
+        """MIR-1K's published "train", "dev" or "test" list, of Huang et al. 2014, section 4.1.
+
+        171, 4 and 825 clips: two singers to train on, four of whose clips decide, and the 17 others. Raises
+        ValueError for another part, or where none of its clips is there.
+        """
+        known = {"train": _of_train, "dev": _of_dev, "test": _of_test}
+        if part not in known:
+            raise ValueError(f"expected train, dev or test, got {part!r}")
+        chosen = [track for track in self.tracks if known[part](_last(track.name))]
+        if not chosen:
+            raise ValueError(f"expected clips of MIR-1K's {part} list, got none among {_some(self.names)}")
+        return Stems(chosen, self.rate)
+
     @property
     def subsets(self) -> tuple[str, ...]:
         """Which of the sub folders train, dev, valid and test the clips are from; empty if they have none."""
@@ -167,6 +186,18 @@ def load_stems(
         raise ValueError(f"expected one layout in {folder}, got {kinds}: say which by `layout`")
     (tracks,) = found.values()
     return Stems(tracks if names is None else _chosen(tracks, names, folder), rate)
+
+
+def _of_train(name: str) -> bool:
+    return singer(name) in MIR1K_SINGERS and name not in MIR1K_DEV
+
+
+def _of_dev(name: str) -> bool:
+    return name in MIR1K_DEV
+
+
+def _of_test(name: str) -> bool:
+    return singer(name) not in MIR1K_SINGERS
 
 
 def singer(name: str) -> str:
