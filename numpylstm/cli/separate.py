@@ -39,7 +39,9 @@ def add_parser(tasks: Any) -> None:
         help="folders of MIR-1K, iKala, MUSDB or pairs of stems, and `synthetic` for singers that are made "
         "(default: synthetic alone)",
     )
-    train.add_argument("--list", metavar="FILE", help="names of the clips to train on, one a line")
+    train.add_argument(
+        "--list", metavar="FILE", help="names of the clips to train on, one a line, or MIR-1K's own: train"
+    )
     train.add_argument(
         "--leave-out", metavar="SINGER", help="a singer not to train on, but to measure with in the end"
     )
@@ -84,7 +86,9 @@ def add_parser(tasks: Any) -> None:
     evaluate.add_argument(
         "--streaming", action="store_true", help="the built-in one that does not look ahead"
     )
-    evaluate.add_argument("--list", metavar="FILE", help="names of the clips, one a line (default: all)")
+    evaluate.add_argument(
+        "--list", metavar="FILE", help="names, one a line, or MIR-1K's own train, dev or test (default: all)"
+    )
     evaluate.add_argument(
         "--preset", choices=("plain", "hard"), default="plain", help="of synthetic clips (default: plain)"
     )

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .. import checkpoint, losses
 from ..audio import wav
 from ..audio.bss_eval import ClipMeasures, global_measures, measure
+from ..audio.masks import flux, flux_ratio, ratio_mask
 from ..audio.stft import istft, sine_window, stft
 from ..datasets import Clip, Mixtures, Stems, SyntheticSingers, load_stems
 from ..history import History
@@ -51,6 +52,9 @@ LOSSES = {"mse": losses.mse, "kl": losses.generalised_kl}
 EPOCH = 100
 """Updates that make an entry of the learning curve."""
 
+LISTS = ("train", "dev", "test")
+"""MIR-1K's, as published."""
+
 LOWEST = 60.0
 """Hz from which on octaves are counted."""
 
@@ -62,6 +66,9 @@ STEPS, LARGE = 10, 8
 
 BLOCK = 65536
 """Samples of a recording that are read at once."""
+
+SEAM = 32
+"""Frames of the blocks whose borders the seam ratio looks at: those that the plain stack is run in (`blocks`)."""
 
 HELD_OUT = 12
 """Synthetic clips of singers never trained on, by which a training is judged where nothing else is given."""
@@ -92,13 +99,13 @@ class Evaluation:
         names: of the clips.
         estimates: of what the network separated.
         oracle: of what the ratio mask of the true sources separates: the ceiling.
-        seams: how much more the mask changes from each 32nd frame to the next than elsewhere.
+        fluxes: (T - 1,) of each clip, how much the mask changes from frame to frame.
     """
 
     names: list[str]
     estimates: list[ClipMeasures]
     oracle: list[ClipMeasures]
-    seams: list[float]
+    fluxes: list[Array]
 
     def figures(self) -> dict[str, Any]:
         """Means over the clips, weighted by length, of voice and accompaniment, in dB."""
@@ -115,6 +122,7 @@ class Evaluation:
             "oracle_gnsdr_db": oracle.gnsdr,
             "oracle_gsir_db": oracle.gsir,
             "oracle_gsar_db": oracle.gsar,
+            "seam_ratio": flux_ratio(self.fluxes, SEAM),
             "clips": len(self.names),
             "clips_left_out": voice.left_out,
         }
@@ -175,7 +183,9 @@ def _chain(folders: Sequence[Stems]) -> Stems:
 
 
 def stems(folder: str, names: str | None = None) -> Stems:
-    """The clips of a folder at RATE; of MIR-1K's 1000 those in a list of names, if one is given."""
+    """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's own train, dev or test list."""
+    if names in LISTS and not Path(names).exists():
+        return load_stems(folder, rate=RATE).mir1k(names)
     return load_stems(folder, rate=RATE, names=names)
 
 
@@ -337,10 +347,19 @@ def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Eva
             voice = separate(net, mixture[:, None], clip.rate)[:, 0]
             ideal = oracle(clip)
             result.names.append(clip.name)
+            result.fluxes.append(flux(mask_of(net, mixture, clip.rate)[:, 0]))
             for rows, estimate in ((result.estimates, voice), (result.oracle, ideal)):
                 rows.append(measure(clip.voice, clip.accompaniment, estimate, mixture - estimate))
             bar.update(1)
     return result
+
+
+def mask_of(net: Layer, mixture: Array, rate: int) -> Array:
+    """How much of each bin of a mixture (n,) is voice, (T, 1, bins), from all of it at once."""
+    frames = Frames(rate)
+    level = STREAMED_LEVEL if net.causal else max(float(np.sqrt(np.mean(np.square(mixture)))), wav.SILENCE)
+    x = frames.magnitudes(stft(mixture[:, None], frames.window, frames.hop), level)
+    return frames.masks(x, net.predict(x))
 
 
 def worth_hearing(evaluation: Evaluation, count: int) -> list[int]:
@@ -391,7 +410,7 @@ def oracle(clip: Clip) -> Array:
     voice, accompaniment = (
         stft(source, frames.window, frames.hop) for source in (clip.voice, clip.accompaniment)
     )
-    mask = np.abs(voice) / np.maximum(np.abs(voice) + np.abs(accompaniment), wav.SILENCE)
+    mask = ratio_mask(voice, accompaniment)
     return istft(mask * (voice + accompaniment), frames.window, frames.hop, len(clip.voice))
 
 
