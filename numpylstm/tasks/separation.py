@@ -38,6 +38,7 @@ from .separator import (
     HOP,
     NORM,
     RATE,
+    STREAMED_LEVEL,
     Frames,
     OnlineSeparator,
     voice_in_pieces,
