@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ..tasks.run import open_run, write_run
@@ -64,6 +65,7 @@ def add_parser(tasks: Any) -> None:
     train.add_argument(
         "--optimizer", choices=("adam", "lbfgs"), help="lbfgs: on batches of 8 minibatches, 10 steps each"
     )
+    train.add_argument("--half", action="store_true", help="store the weights in half precision")
     train.add_argument("--cell", choices=("rnn", "lstm", "gru"), help="published: recurrent layers")
     train.add_argument("--layers", type=natural, metavar="N", help="published: hidden layers (default: 3)")
     train.add_argument(
@@ -120,8 +122,6 @@ def apply_command(args: argparse.Namespace) -> tuple[Figures, str]:
 def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     """`numpylstm separate train`: a network from clips, synthetic singers, or both."""
     from .. import plots
-    from ..files import write_text
-    from ..report import EXAMPLES, save_examples, write_report
     from ..tasks import recipes, separation
 
     recipe = recipes.RECIPES[args.recipe]
@@ -142,13 +142,10 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         config |= {"recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         config |= recipe.settings() | own
         figures = result.figures | ending(result.history)
-        write_run(folder, result.net, result.history, config, figures, {"task": "separate"})
-        write_text(folder / "clips.csv", result.evaluation.csv())
+        write_run(folder, result.net, result.history, config, figures, {"task": "separate"}, half=args.half)
         picture = plots.learning_curve(result.history)
         plots.save_figure(picture, folder / "separation.png")
-        chosen = separation.worth_hearing(result.evaluation, EXAMPLES)
-        save_examples(folder, [example(result, index) for index in chosen])
-        write_report(folder)
+        write_page(folder, result.net, result.measured, result.evaluation)
     lines = [
         f"{len(result.evaluation.names)} clips of {args.leave_out or 'singers never trained on'}:",
         result.evaluation.table(),
@@ -156,29 +153,35 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     return figures, "\n".join([*lines, f"report.html lets you listen; {closing(folder, figures['seconds'])}"])
 
 
-def example(result: Any, index: int) -> Any:
-    """A clip of those measured, with all that there is to hear of it."""
-    from ..report import Example
+def write_page(folder: Path, net: Any, clips: Any, evaluation: Any) -> None:
+    """The figures clip by clip, and a page with some of the clips to look at and listen to."""
+    from ..files import write_text
+    from ..report import EXAMPLES, Example, save_examples, write_report
     from ..tasks import separation
 
-    clip, measures = result.measured[index], result.evaluation.estimates[index].voice
-    mixture = clip.voice + clip.accompaniment
-    estimate = separation.separate(result.net, mixture[:, None], clip.rate)[:, 0]
-    sounds = {
-        "mixture": mixture,
-        "voice": clip.voice,
-        "voice, estimate": estimate,
-        "accompaniment": clip.accompaniment,
-        "accompaniment, estimate": mixture - estimate,
-    }
-    named = {f"{name.upper()} (dB)": value for name, value in measures._asdict().items()}
-    return Example(clip.name, clip.rate, sounds, named)
+    examples = []
+    for index in separation.worth_hearing(evaluation, EXAMPLES):
+        clip, measures = clips[index], evaluation.estimates[index].voice
+        mixture = clip.voice + clip.accompaniment
+        estimate = separation.separate(net, mixture[:, None], clip.rate)[:, 0]
+        sounds = {
+            "mixture": mixture,
+            "voice": clip.voice,
+            "voice, estimate": estimate,
+            "accompaniment": clip.accompaniment,
+            "accompaniment, estimate": mixture - estimate,
+        }
+        named = {f"{name.upper()} (dB)": value for name, value in measures._asdict().items()}
+        examples.append(Example(clip.name, clip.rate, sounds, named))
+    write_text(folder / "clips.csv", evaluation.csv())
+    save_examples(folder, examples)
+    write_report(folder)
 
 
 def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
     """`numpylstm separate eval`: BSS-EVAL of every clip, and the means."""
     from ..datasets import SyntheticSingers
-    from ..files import write_json, write_text
+    from ..files import write_json
     from ..tasks import separation
     from ..tasks.run import finite
 
@@ -187,9 +190,18 @@ def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
         clips: Any = SyntheticSingers(args.clips, split="test", preset=args.preset)
     else:
         clips = separation.stems(args.data, args.list)
+    if args.quick:
+        clips = clips[:1]
     with open_run(args.out or "runs/evaluation") as folder:
-        evaluation = separation.evaluate(net, clips[:1] if args.quick else clips)
+        evaluation = separation.evaluate(net, clips)
         figures = evaluation.figures()
-        write_text(folder / "clips.csv", evaluation.csv())
-        write_json(folder / "eval.json", finite(figures))
-    return figures, "\n".join([evaluation.table(), f"clip by clip: {folder / 'clips.csv'}"])
+        config = {"task": "separate", "data": args.data, "list": args.list, "preset": args.preset}
+        config |= {"model": args.model, "streaming": args.streaming, "quick": args.quick}
+        described = {"config": config, "figures": figures, "network": net.config()}
+        write_json(folder / "config.json", finite(described))
+        write_page(folder, net, clips, evaluation)
+    lines = [
+        evaluation.table(),
+        f"clip by clip in {folder / 'clips.csv'}; to listen: {folder / 'report.html'}",
+    ]
+    return figures, "\n".join(lines)

@@ -62,12 +62,15 @@ def write_run(
     figures: dict[str, Any],
     extra: Any = None,
     arrays: dict[str, np.ndarray] | None = None,
+    *,
+    half: bool = False,
 ) -> None:
     """Write everything but the pictures, each file whole or not at all.
 
-    `extra`, values for JSON, and `arrays` by name go into the model file beside the network.
+    `extra`, values for JSON, and `arrays` by name go into the model file beside the network, whose parameters
+    are in half precision if asked for.
     """
-    checkpoint.save(net, folder / MODEL, arrays, extra)
+    checkpoint.save(net, folder / MODEL, arrays, extra, half=half)
     write_text(folder / "metrics.jsonl", "".join(json.dumps(finite(row)) + "\n" for row in history.rows()))
     write_json(
         folder / "config.json", finite({"config": config, "figures": figures, "network": net.config()})

@@ -8,6 +8,7 @@ keys and tempi that those of "train" never have.
 """
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
@@ -79,5 +80,11 @@ class SyntheticSingers(Sequence[Clip]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> Clip:  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Clip]: ...
+    def __getitem__(self, index: int | slice) -> Clip | Sequence[Clip]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(self._count)[index]]
         return synthetic_singer(range(self._count)[index], **self.options)  # type: ignore[arg-type]
