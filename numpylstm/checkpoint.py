@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import atomic_write, from_numpy
+from .files import from_numpy, write_bytes
 from .layers.base import LAYERS, Layer
 from .layers.initialization import check_init
 
@@ -84,7 +84,7 @@ def save(
             beyond the 65,504 that float16 can hold.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialize
 
     for layer in _walk(net):
         if LAYERS.get(type(layer).__name__) is not type(layer):
@@ -96,20 +96,20 @@ def save(
     params = {name: param for name, param, _ in net.named_params()}
     if half:
         largest = float(np.abs(net.theta).max(initial=0.0))
-        if largest > np.finfo(np.float16).max:
+        if largest > float(np.finfo(np.float16).max):
             raise ModelError(f"expected parameters up to 65,504 to save in half precision, got {largest:g}")
         params = {name: param.astype(np.float16) for name, param in params.items()}
     tensors = params | (arrays or {})
     metadata = {"format": FORMAT, "dtype": net.dtype.name, "network": net.config(), "extra": extra}
     metadata |= {"stored": "float16"} if half else {}
-    with atomic_write(path) as temporary:
-        # The format's NumPy writer stores the memory of a transposed view under the view's shape.
-        contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        described = {"numpylstm": json.dumps(metadata, default=from_numpy)}
-        try:
-            save_file(contiguous, temporary, metadata=described)
-        except SafetensorError as error:
-            raise OSError(f"cannot write {fspath(path)}: {_short(error)}") from error
+    # The format's NumPy writer stores the memory of a transposed view under the view's shape.
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    described = {"numpylstm": json.dumps(metadata, default=from_numpy)}
+    try:
+        # Written here, for the format's own writer makes files that nobody else may read.
+        write_bytes(path, serialize(contiguous, described))
+    except SafetensorError as error:
+        raise OSError(f"cannot write {fspath(path)}: {_short(error)}") from error
 
 
 def load(path: str | PathLike[str]) -> Layer:

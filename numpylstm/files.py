@@ -58,6 +58,12 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write bytes, atomically. Raises as `atomic_write`."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def write_pieces(path: str | os.PathLike[str], pieces: Iterable[str]) -> None:
     """As `write_text`, of a text that comes in pieces and is never in memory as a whole."""
     with atomic_write(path) as temporary:

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from . import plots
-from .files import atomic_write, write_pieces
+from .files import write_bytes, write_pieces
 from .history import History
 
 PAGE, SOUNDS = "report.html", "examples.safetensors"
@@ -92,7 +92,7 @@ def save_examples(folder: str | PathLike[str], examples: Sequence[Example]) -> N
     They are cut to SECONDS, or less if all together would exceed SOUND_BYTES, and rounded to 16 bits. If a
     sound exceeds full scale, all of its example are made softer by the same factor.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialize
 
     shown = examples[:EXAMPLES]
     bytes_a_second = sum(2 * example.rate * len(example.sounds) for example in shown)
@@ -117,8 +117,7 @@ def save_examples(folder: str | PathLike[str], examples: Sequence[Example]) -> N
             }
         )
     about = {"examples": json.dumps(described), "all": str(len(examples))}
-    with atomic_write(Path(folder) / SOUNDS) as temporary:
-        save_file(tensors, temporary, about)
+    write_bytes(Path(folder) / SOUNDS, serialize(tensors, about))
 
 
 def write_report(folder: str | PathLike[str]) -> dict[str, Any]:

@@ -404,3 +404,10 @@ def test_half_precision_refuses_what_it_cannot_hold(tmp_path):
     with pytest.raises(checkpoint.ModelError, match="65,504"):
         checkpoint.save(net, tmp_path / "half.safetensors", half=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_file_has_the_permissions_of_any_other_new_file(tmp_path):
+    nl.Dense(2, 2, seed=0).save(tmp_path / "model.safetensors")
+    (tmp_path / "other").write_text("")
+    modes = [(tmp_path / name).stat().st_mode for name in ("model.safetensors", "other")]
+    assert modes[0] == modes[1]
