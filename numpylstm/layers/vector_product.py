@@ -15,8 +15,8 @@ Written out by components k = 0, 1, 2, with W_k (H, D) and indices that go round
     dW_{k+1} += da_k x_{k+2}^T      dW_{k+2} -= da_k x_{k+1}^T      db_k = da_k
     dx_{k+2} += W_{k+1}^T da_k      dx_{k+1} -= W_{k+2}^T da_k
 
-So 3 D numbers become 3 H with 3 H D weights, a third of a Dense layer's. (One product with all 3 x 3 blocks of
-them, three of which are zeros, would take half as long again.)
+So 3 D numbers become 3 H with 3 H D weights, a third of a Dense layer's. (One product with all 3 x 3 blocks,
+three of them zeros, would take half as long again.)
 """
 
 from typing import Any, NamedTuple
