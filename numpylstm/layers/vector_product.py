@@ -28,6 +28,7 @@ from ..threads import threads_for
 from .base import StatelessLayer
 from .buffers import Buffers
 from .checks import check_cache, check_size, mask_steps
+from .inference import Runner
 from .initialization import check_init, pytorch_uniform
 from .products import Gradient
 
@@ -153,6 +154,9 @@ class VectorProduct(StatelessLayer):
 
     def _kept_per_step(self) -> int:
         return 3 * (self.input_size + self.output_size)
+
+    def _runner(self, x: np.ndarray, state: Any) -> Runner:
+        return Runner(self.copy(), state)  # a stream keeps the weights it began with
 
 
 def components(rows: np.ndarray) -> list[np.ndarray]:
