@@ -41,7 +41,7 @@ def build(config: Any, dtype: Any = None) -> Layer:
     cls: Any = LAYERS.get(config["layer"])
     if cls is None:
         raise ModelError(
-            f"expected a layer of {', '.join(sorted(LAYERS))}, got {_short(repr(config['layer']))}"
+            f"expected the name of a layer of numpylstm.layers, got {_short(repr(config['layer']))}"
         )
     options = {name: value for name, value in config.items() if name not in ("layer", "layers")}
     unknown = set(options) - set(cls.options)

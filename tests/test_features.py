@@ -69,11 +69,12 @@ def test_a_silent_feature_does_not_roar():
 
 
 def test_statistics_are_summed_in_double_precision():
-    x = np.full((200_000, 1), 1000.1, np.float32)
+    x = np.full((200_000, 3), 1000.1, np.float32)
     x[::2] += 0.25
-    layer = Standardize(1, dtype=np.float32)
+    layer = Standardize(3, dtype=np.float32)
     layer.fit(x)
-    np.testing.assert_allclose(layer.deviation, np.std(x.astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(layer.mean, x.astype(float).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(layer.deviation, x.astype(float).std(axis=0), rtol=1e-9)
 
 
 def test_no_optimizer_moves_the_statistics():

@@ -69,6 +69,7 @@ def test_eps_rounds_the_corner_of_the_magnitude():
     a1, a2 = 0.3, -0.4
     y = scored_by(np.array([a1, a2]), "ratio", eps=1.0).forward(np.ones((1, 1, 1)))[0]
     np.testing.assert_allclose(y[0, 0, 0], 1.09**0.5 / (1.09**0.5 + 1.16**0.5), rtol=1e-14)
+    nl.gradcheck(Mask(Dense(4, 8, seed=0), eps=1.0), magnitudes(), tolerance=1e-11).check()
 
 
 def test_softmax_of_extreme_scores_stays_finite():

@@ -403,8 +403,12 @@ def test_the_held_out_part_is_never_trained_on(monkeypatch):
 # ------------------------------------------------------------------------------- the gradient table
 
 
+def layers_in(layer: Layer) -> list[Layer]:
+    return [layer, *(each for inside in layer.layers for each in layers_in(inside))]
+
+
 def classes_in(layer: Layer) -> set[type]:
-    return {type(layer)}.union(*(classes_in(inside) for inside in layer.layers))
+    return {type(each) for each in layers_in(layer)}
 
 
 def test_the_gradient_table_has_every_layer_class():
@@ -421,7 +425,7 @@ def test_the_gradient_table_has_every_option_of_a_layer_both_ways():
     tested = list(gradients.cases())
     for cls in set().union(*(classes_in(layer) for _, layer in tested)):
         for option in set(cls.options) - {"input_size", "hidden_size", "output_size", "init", "forget_bias"}:
-            layers = [layer for _, layer in tested if type(layer) is cls]
+            layers = [each for _, layer in tested for each in layers_in(layer) if type(each) is cls]
             values = {repr(getattr(layer, option)) for layer in layers}
             assert len(values) > 1 or cls in (nl.Dropout, nl.GaussianNoise), f"{cls.__name__} {option}"
 

@@ -10,7 +10,7 @@ from strategies import seeds
 
 import numpylstm as nl
 from numpylstm import LSTM, Colour, Context, Dense, Grey, Sequential, VectorProduct
-from numpylstm.activations import ACTIVATIONS
+from numpylstm.activations import ACTIVATIONS, get_activation
 
 
 def signal(T=7, B=3, D=6, seed=0):
@@ -45,10 +45,9 @@ def test_the_unit_vectors_go_round():
 
 @pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
 def test_the_activation_acts_as_in_dense(activation):
-    layer = VectorProduct(2, 4, activation=activation, seed=0)
-    dense = Dense(6, 12, activation=activation)
-    dense.params["W"][...], dense.params["b"][...] = layer._matrix(), layer.params["b"].ravel()
-    np.testing.assert_allclose(layer.predict(signal()), dense.predict(signal()), rtol=1e-13)
+    layer, plain = VectorProduct(2, 4, activation=activation, seed=0), VectorProduct(2, 4, seed=0)
+    expected = get_activation(activation).forward(plain.predict(signal()))
+    np.testing.assert_allclose(layer.predict(signal()), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("shape", [(7, 3, 120), (70, 9, 6), (200, 2, 6), (9, 6), (3, 120)], ids=str)
@@ -59,16 +58,20 @@ def test_gradients_at_large_shapes(shape, activation):
     nl.gradcheck(net, x, method="directional", directions=1, tolerance=1e-11).check()
 
 
-def test_a_planted_error_is_seen(monkeypatch):
-    matrix = VectorProduct._matrix
+@pytest.mark.parametrize("fault", ["W", "x"])
+def test_a_planted_error_is_seen(monkeypatch, fault):
+    backward = VectorProduct.backward
 
-    def mirrored(self):  # x × W where the gradient is that of W × x
-        return -matrix(self)
+    def wrong(self, dy, cache, dstate=None):
+        dx, _ = backward(self, dy, cache)
+        if fault == "W":
+            self.grads["W"][1] *= -1  # as if W × x were x × W in one component
+        return (dx if fault == "W" else np.roll(dx, 2, axis=-1)), ()
 
     net = VectorProduct(2, 2, activation="tanh", seed=0)
     assert nl.gradcheck(net, signal()).passed
-    monkeypatch.setattr(VectorProduct, "_matrix", mirrored)
-    assert nl.gradcheck(net, signal()).wrong == ["W"]
+    monkeypatch.setattr(VectorProduct, "backward", wrong)
+    assert nl.gradcheck(net, signal()).wrong == [fault]
 
 
 def test_starting_values_keep_the_size_of_what_goes_through():

@@ -123,18 +123,18 @@ class Dense(StatelessLayer):
     def _runner(self, x: np.ndarray, state: Any) -> "DenseRunner":
         check_state(state, ())
         self._check_x(swap_features(x), self.input_size)
-        b = self.params["b"][:, None].copy() if self.bias else None
-        return DenseRunner(self.params["W"].copy(), b, self.activation)
+        return DenseRunner(self)
 
 
 class DenseRunner:
-    """Runs act(W x + b) on a sequence, W (O, D), b (O, 1) or None."""
+    """Runs a Dense layer on a sequence."""
 
     state = ()
 
-    def __init__(self, W: np.ndarray, b: np.ndarray | None, activation: str | None) -> None:
-        self.W, self.b = W, b
-        self.activation = None if activation is None else get_activation(activation).forward
+    def __init__(self, dense: Dense) -> None:
+        self.W = dense.params["W"].copy()
+        self.b = dense.params["b"][:, None].copy() if dense.bias else None
+        self.activation = None if dense.activation is None else get_activation(dense.activation).forward
 
     def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """x (T, D, B) -> y (T, O, B)."""

@@ -8,18 +8,15 @@ Input x_j, weight W_ij, bias b_i and output y_i are vectors of three components:
 
     a_i = sum_j W_ij × x_j + b_i                    y_i = act(a_i), component by component
 
-A cross product is a linear map of x_j, so the three components of all a together are one matrix product:
+Written out by components k = 0, 1, 2, with W_k (H, D) and indices that go round from 2 to 0:
 
-    [a_0]   [   0  -W_2   W_1 ] [x_0]
-    [a_1] = [  W_2    0  -W_0 ] [x_1] + b           W_k (H, D): component k of all weights
-    [a_2]   [ -W_1   W_0    0 ] [x_2]
+    a_k = W_{k+1} x_{k+2} - W_{k+2} x_{k+1} + b_k
 
-Backward, with M that matrix:
+    dW_{k+1} += da_k x_{k+2}^T      dW_{k+2} -= da_k x_{k+1}^T      db_k = da_k
+    dx_{k+2} += W_{k+1}^T da_k      dx_{k+1} -= W_{k+2}^T da_k
 
-    dM = sum da x^T,  dW_0 = dM_21 - dM_12,  dW_1 = dM_02 - dM_20,  dW_2 = dM_10 - dM_01,  dx = M^T da
-
-So 3 D numbers become 3 H with 3 H D weights, a third of a Dense layer's. Three of the nine blocks are zeros:
-one product with them is quicker than six without them.
+So 3 D numbers become 3 H with 3 H D weights, a third of a Dense layer's. (One product with all 3 x 3 blocks,
+three of them zeros, would take half as long again.)
 """
 
 from typing import Any, NamedTuple
@@ -31,11 +28,12 @@ from ..threads import threads_for
 from .base import StatelessLayer
 from .buffers import Buffers
 from .checks import check_cache, check_size, mask_steps
-from .dense import DenseRunner
-from .inference import swap_features
+from .inference import Runner
 from .initialization import check_init, pytorch_uniform
 from .products import Gradient
-from .state import check_state
+
+ROUND = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+"""k, k + 1, k + 2, round from 2 to 0."""
 
 
 class VectorProductCache(NamedTuple):
@@ -99,16 +97,6 @@ class VectorProduct(StatelessLayer):
             limit = np.sqrt(6 / (2 * D + 2 * H))
             self.params["W"][...] = rng.uniform(-limit, limit, (3, H, D))
 
-    def _matrix(self) -> np.ndarray:
-        """M (3H, 3D) of the three components together."""
-        H, D = self.output_size, self.input_size
-        W_0, W_1, W_2 = self.params["W"]
-        M = np.zeros((3, H, 3, D), self.dtype)
-        M[2, :, 1], M[1, :, 2] = W_0, -W_0
-        M[0, :, 2], M[2, :, 0] = W_1, -W_1
-        M[1, :, 0], M[0, :, 1] = W_2, -W_2
-        return M.reshape(3 * H, 3 * D)
-
     def forward(
         self,
         x: np.ndarray,
@@ -119,16 +107,22 @@ class VectorProduct(StatelessLayer):
     ) -> tuple[np.ndarray, tuple[()], VectorProductCache]:
         """x (..., B, 3D) -> y (..., B, 3H)."""
         x, real = self._check(x, state, lengths, 3 * self.input_size)
-        M = self._matrix()
+        W, B = self.params["W"], x.shape[-2]
         # On the transpose: sequences lie as (T, features, B) between the layers, and so they stay.
         kept = self._buffers.empty(x.swapaxes(-1, -2).shape, x.dtype)
         np.copyto(kept, x.swapaxes(-1, -2))  # the caller may use the memory of x again before backward
-        a = self._buffers.empty((*x.shape[:-2], len(M), x.shape[-2]), x.dtype)
-        with threads_for(M.size * x.shape[-2]):
-            np.matmul(M, kept, a)
+        a = self._buffers.empty((*x.shape[:-2], 3 * self.output_size, B), x.dtype)
+        x_k, a_k = components(kept), components(a)
+        product = self._buffers.empty(a_k[0].shape, a.dtype)
+        with threads_for(W[0].size * B):
+            for k, k1, k2 in ROUND:
+                np.matmul(W[k1], x_k[k2], a_k[k])
+                np.matmul(W[k2], x_k[k1], product)
+                np.subtract(a_k[k], product, a_k[k])
         if self.bias:
             a += self.params["b"].reshape(-1, 1)
         y = mask_steps(get_activation(self.activation).forward(a.swapaxes(-1, -2)), real)
+        # The cache keeps a y of its own where its values are needed: the caller may write into the other.
         return y, (), VectorProductCache(kept, y.copy("K") if self.activation else y, real)
 
     def backward(
@@ -136,29 +130,35 @@ class VectorProduct(StatelessLayer):
     ) -> tuple[Any, tuple[()]]:
         """dy (..., B, 3H) -> dx (..., B, 3D), None without `need_dx`; adds into `grads`."""
         x, y, real = check_cache(cache, VectorProductCache, self)
-        H, D = self.output_size, self.input_size
         dy = self._check_dy(dy, y.shape, real)
         da = get_activation(self.activation).backward(y, dy).swapaxes(-1, -2)
-        dx = self._buffers.empty(x.shape, np.result_type(da, self.dtype)) if need_dx else None
+        dx = np.zeros(x.shape, np.result_type(da, self.dtype)) if need_dx else None
         one_step = (None,) * (3 - x.ndim)  # a batch (B, 3D) is a sequence of one step
-        with threads_for(9 * H * D * x.shape[-1]):
-            gradient = Gradient(da[one_step], self._buffers)
-            dM = gradient.by_weights(x[one_step]).reshape(3, H, 3, D)
-            if dx is not None:
-                gradient.by_input(self._matrix(), dx[one_step])
-        dW = self.grads["W"]
-        dW[0] += dM[2, :, 1] - dM[1, :, 2]
-        dW[1] += dM[0, :, 2] - dM[2, :, 0]
-        dW[2] += dM[1, :, 0] - dM[0, :, 1]
-        if self.bias:
-            self.grads["b"] += gradient.by_bias().reshape(3, H)
+        W, dW = self.params["W"], self.grads["W"]
+        x_k, da_k = components(x[one_step]), components(da[one_step])
+        product = self._buffers.empty(x_k[0].shape, da.dtype)
+        with threads_for(W[0].size * x.shape[-1]):
+            for k, k1, k2 in ROUND:
+                gradient = Gradient(da_k[k], self._buffers)
+                dW[k1] += gradient.by_weights(x_k[k2])
+                dW[k2] -= gradient.by_weights(x_k[k1])
+                if self.bias:
+                    self.grads["b"][k] += gradient.by_bias()
+                if dx is not None:
+                    dx_k = components(dx[one_step])
+                    gradient.by_input(W[k1], product)
+                    dx_k[k2] += product
+                    gradient.by_input(W[k2], product)
+                    dx_k[k1] -= product
         return None if dx is None else dx.swapaxes(-1, -2), ()
 
     def _kept_per_step(self) -> int:
         return 3 * (self.input_size + self.output_size)
 
-    def _runner(self, x: np.ndarray, state: Any) -> DenseRunner:
-        check_state(state, ())
-        self._check_x(swap_features(x), 3 * self.input_size)
-        b = self.params["b"].reshape(-1, 1).copy() if self.bias else None
-        return DenseRunner(self._matrix(), b, self.activation)
+    def _runner(self, x: np.ndarray, state: Any) -> Runner:
+        return Runner(self.copy(), state)  # a stream keeps the weights it began with
+
+
+def components(rows: np.ndarray) -> list[np.ndarray]:
+    """(..., 3 n, B) -> three views (..., n, B)."""
+    return np.split(rows, 3, axis=-2)
