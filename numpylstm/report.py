@@ -135,6 +135,7 @@ def write_report(folder: str | PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"expected a run folder with config.json in it, got {folder}")
     described = _read_json(folder / "config.json")
     config, figures, network = (described.get(key) for key in ("config", "figures", "network"))
+    trained = (folder / "metrics.jsonl").is_file()
     rows = _read_rows(folder / "metrics.jsonl")
     pictures, left_out = _read_pictures(folder)
     examples, count = _read_examples(folder / SOUNDS)
@@ -150,7 +151,7 @@ def write_report(folder: str | PathLike[str]) -> dict[str, Any]:
             title,
             [
                 ("Figures", "figures", _figures(figures)),
-                ("Learning curve", "curve", _curve(_history(rows))),
+                *([("Learning curve", "curve", _curve(_history(rows)))] if trained else []),
                 ("Listen", "listen", _examples(examples, count)),
                 ("Pictures", "pictures", _pictures(pictures, left_out)),
                 ("Configuration", "configuration", _configuration(config, network)),
