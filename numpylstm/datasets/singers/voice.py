@@ -26,6 +26,9 @@ VOWELS = np.array(
     ],
     float,
 )
+MALE_TRACT = 17.5
+"""In cm: what these formants are of."""
+
 NASAL = np.array((270, 1150, 2200, 3200, 4200), float)
 GLIDES = np.array(
     [(290, 700, 2200, 3300, 4200), (280, 2250, 2900, 3500, 4500), (350, 1100, 2600, 3400, 4300)]
@@ -71,11 +74,16 @@ class Singer:
     unsteady: float
     articulation: float
 
+    @property
+    def scale(self) -> float:
+        """What the formants of a man's tract are multiplied by."""
+        return MALE_TRACT / self.tract
+
 
 def draw_singer(split: str, rng: np.random.Generator) -> Singer:
     tract = rng.uniform(*TRACTS[split][int(rng.integers(len(TRACTS[split])))])
     # A man's lowest note is about A2 (45), a woman's F3 (53) and a child's a little above.
-    low = 45 + 2.4 * (17.5 - tract) + rng.normal(0, 2)
+    low = 45 + 2.4 * (MALE_TRACT - tract) + rng.normal(0, 2)
     return Singer(
         tract=tract,
         low=low,
@@ -89,76 +97,124 @@ def draw_singer(split: str, rng: np.random.Generator) -> Singer:
     )
 
 
+REST = 0.15
+"""Seconds without a note after which the next one begins afresh."""
+
+
+@dataclass
+class Controls:
+    """What the voice does every HOP samples: (count,) each, formants (count, 5), the noise's gains (count, bins).
+
+    Attributes:
+        pitch: in MIDI note numbers, NaN in silence.
+        voiced, noisy: levels of the harmonics and of the noise of consonants.
+    """
+
+    step: float
+    pitch: NDArray[np.float64]
+    voiced: NDArray[np.float64]
+    noisy: NDArray[np.float64]
+    formants: NDArray[np.float64]
+    noise_gains: NDArray[np.float64]
+
+    @classmethod
+    def silence(cls, count: int, rate: int) -> "Controls":
+        formants = np.empty((count, 5))
+        formants[:] = VOWELS[0]
+        return cls(
+            step=HOP / rate,
+            pitch=np.full(count, np.nan),
+            voiced=np.zeros(count),
+            noisy=np.zeros(count),
+            formants=formants,
+            noise_gains=np.zeros((count, len(frequencies(rate)))),
+        )
+
+
 def sing(
     singer: Singer, notes: list[Note], n: int, rate: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """The notes as sung, (n,) samples."""
-    count = n // HOP + 2
-    step = HOP / rate
-    pitch = np.full(count, np.nan)
-    voiced, noisy = np.zeros(count), np.zeros(count)
-    formants = np.empty((count, 5))
-    formants[:] = VOWELS[0]
-    noise_gains = np.zeros((count, len(frequencies(rate))))
-    scale = 17.5 / singer.tract
-    f = frequencies(rate)
-    sounds = [np.exp(-(((f - scale**0.5 * mid) / width) ** 2)) for mid, width, _ in NOISES]
+    controls = Controls.silence(n // HOP + 2, rate)
     end = -np.inf
     for note in notes:
-        start = note.start + rng.normal(0, 0.02)
-        first, last = (round(np.clip(t / step, 0, count)) for t in (start, note.start + note.seconds))
-        if last - first < 3:
-            continue
-        fresh = note.start - end > 0.15  # after a rest
-        end = note.start + note.seconds
-        vowel = _vowel(rng)
-        level = 10.0 ** (rng.normal(0, 2.5) / 20)
-        formants[first:last] = vowel
-        if rng.random() < 0.4:  # a diphthong
-            middle = first + int((last - first) * rng.uniform(0.4, 0.8))
-            formants[middle:last] = _vowel(rng)
-        pitch[first:last] = note.pitch
-        _bend(pitch[first:last], fresh, step, rng)
-        time = np.arange(last - first) * step
-        shape = np.minimum(1, 0.5 + time / rng.uniform(0.05, 0.3)) * np.exp(-time * rng.uniform(0, 0.8))
-        voiced[first:last] = level * shape
-        if rng.random() < singer.articulation:
-            _consonant(first, last, step, voiced, noisy, noise_gains, formants, sounds, rng)
-        if fresh and rng.random() < 0.4:  # breath before a phrase
-            a, b = (max(first - int(s / step), 0) for s in (rng.uniform(0.15, 0.4), 0.04))
-            noisy[a:b], noise_gains[a:b] = rng.uniform(0.01, 0.05), _tract(VOWELS[1:2] * scale, f, 4.0)
-        if rng.random() < 0.6:  # let go a little before the next note
-            gap = int(rng.uniform(0.01, 0.15) / step)
-            voiced[max(last - gap, first) : last] *= 0.05
-    if np.isnan(pitch).all():
+        if _write_note(controls, note, note.start - end > REST, singer, rate, rng):
+            end = note.start + note.seconds
+    if np.isnan(controls.pitch).all():
         return np.zeros(n)
-    # Silence keeps the pitch of what was sung last, for the glide to begin from.
-    known = np.flatnonzero(~np.isnan(pitch))
-    pitch = pitch[known][np.clip(np.searchsorted(known, np.arange(count), side="right") - 1, 0, None)]
-    pitch = _smooth(pitch, singer.glide / step) + _vibrato(singer, voiced > 0, step, rng)
-    pitch += _smooth(rng.normal(0, 1, count), 0.08 / step) * singer.unsteady * np.sqrt(0.08 / step)
-    pitch += rng.normal(0, 0.03, count)
-    formants = _smooth(formants, 0.05 / step) * scale
-    formants *= 1 + _smooth(rng.normal(0, 1, (count, 5)), 0.06 / step) * 0.1
-    voiced, noisy = _smooth(voiced, 0.025 / step), _smooth(noisy, 0.012 / step)
-
-    samples = np.arange(n) / HOP
-    frequency = hertz(np.interp(samples, np.arange(count), pitch))
-    source = harmonics(frequency, 0.995, rate)
-    hiss = rng.standard_normal(n)
-    source += singer.breath * hiss * (1 + np.maximum(source, 0))
-    width = rng.uniform(0.7, 1.6)
-    loud = np.maximum(voiced, 1e-3)[:, None]
-    # Who sings louder sings brighter: the fall of the source depends on the level.
-    octaves = np.log2(np.maximum(f, 100) / 500)[None, :]
-    fall = 10.0 ** ((singer.tilt - 6 + 5 * np.log10(loud)) * octaves / 20)
-    gains = _tract(formants, f, width) * fall * voiced[:, None]
-    sound = colour(source, gains) + 3.0 * colour(hiss, noise_gains * noisy[:, None])
+    _even_out(controls, singer, rng)
+    sound = _sound(controls, singer, n, rate, rng)
     sound = static(sound, equalizer(rate, rng, 3.0))
     if rng.random() < 0.7:
         sound = reverberate(sound, rng.uniform(0.1, 0.8), 10.0 ** rng.uniform(-1.6, -0.7), rate, rng)
     floor = np.sqrt(np.mean(sound**2)) * 10.0 ** rng.uniform(-3.5, -2.2)  # of the recording
     return sound + floor * static(rng.standard_normal(n), equalizer(rate, rng, 6.0))
+
+
+def _write_note(
+    controls: Controls, note: Note, fresh: bool, singer: Singer, rate: int, rng: np.random.Generator
+) -> bool:
+    """A syllable on a note, `fresh` if it comes after a rest; False if it is too short to be sung."""
+    step, count = controls.step, len(controls.pitch)
+    start = note.start + rng.normal(0, 0.02)
+    first, last = (round(np.clip(t / step, 0, count)) for t in (start, note.start + note.seconds))
+    if last - first < 3:
+        return False
+    vowel = _vowel(rng)
+    level = 10.0 ** (rng.normal(0, 2.5) / 20)
+    controls.formants[first:last] = vowel
+    if rng.random() < 0.4:  # a diphthong
+        middle = first + int((last - first) * rng.uniform(0.4, 0.8))
+        controls.formants[middle:last] = _vowel(rng)
+    controls.pitch[first:last] = note.pitch
+    _bend(controls.pitch[first:last], fresh, step, rng)
+    time = np.arange(last - first) * step
+    shape = np.minimum(1, 0.5 + time / rng.uniform(0.05, 0.3)) * np.exp(-time * rng.uniform(0, 0.8))
+    controls.voiced[first:last] = level * shape
+    if rng.random() < singer.articulation:
+        _consonant(controls, first, last, singer, rate, rng)
+    if fresh and rng.random() < 0.4:  # breath before a phrase
+        a, b = (max(first - int(s / step), 0) for s in (rng.uniform(0.15, 0.4), 0.04))
+        controls.noisy[a:b] = rng.uniform(0.01, 0.05)
+        controls.noise_gains[a:b] = _tract(VOWELS[1:2] * singer.scale, frequencies(rate), 4.0)
+    if rng.random() < 0.6:  # let go a little before the next note
+        gap = int(rng.uniform(0.01, 0.15) / step)
+        controls.voiced[max(last - gap, first) : last] *= 0.05
+    return True
+
+
+def _even_out(controls: Controls, singer: Singer, rng: np.random.Generator) -> None:
+    """Nothing in a throat jumps: glides from one note and vowel to the next, vibrato, and unsteadiness."""
+    pitch, step, count = controls.pitch, controls.step, len(controls.pitch)
+    # Silence keeps the pitch of what was sung last, for the glide to begin from.
+    known = np.flatnonzero(~np.isnan(pitch))
+    pitch = pitch[known][np.clip(np.searchsorted(known, np.arange(count), side="right") - 1, 0, None)]
+    pitch = _smooth(pitch, singer.glide / step) + _vibrato(singer, controls.voiced > 0, step, rng)
+    pitch += _smooth(rng.normal(0, 1, count), 0.08 / step) * singer.unsteady * np.sqrt(0.08 / step)
+    controls.pitch = pitch + rng.normal(0, 0.03, count)
+    controls.formants = _smooth(controls.formants, 0.05 / step) * singer.scale
+    controls.formants *= 1 + _smooth(rng.normal(0, 1, (count, 5)), 0.06 / step) * 0.1
+    controls.voiced = _smooth(controls.voiced, 0.025 / step)
+    controls.noisy = _smooth(controls.noisy, 0.012 / step)
+
+
+def _sound(
+    controls: Controls, singer: Singer, n: int, rate: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Source and filter: harmonics and breath through the tract, and the noise of consonants."""
+    f = frequencies(rate)
+    samples = np.arange(n) / HOP
+    frequency = hertz(np.interp(samples, np.arange(len(controls.pitch)), controls.pitch))
+    source = harmonics(frequency, 0.995, rate)
+    hiss = rng.standard_normal(n)
+    source += singer.breath * hiss * (1 + np.maximum(source, 0))
+    width = rng.uniform(0.7, 1.6)
+    voiced = controls.voiced[:, None]
+    # Who sings louder sings brighter: the fall of the source depends on the level.
+    octaves = np.log2(np.maximum(f, 100) / 500)[None, :]
+    fall = 10.0 ** ((singer.tilt - 6 + 5 * np.log10(np.maximum(voiced, 1e-3))) * octaves / 20)
+    gains = _tract(controls.formants, f, width) * fall * voiced
+    return colour(source, gains) + 3.0 * colour(hiss, controls.noise_gains * controls.noisy[:, None])
 
 
 def _bend(pitch: NDArray[np.float64], fresh: bool, step: float, rng: np.random.Generator) -> None:
@@ -181,36 +237,28 @@ def _vowel(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _consonant(
-    first: int,
-    last: int,
-    step: float,
-    voiced: NDArray[np.float64],
-    noisy: NDArray[np.float64],
-    noise_gains: NDArray[np.float64],
-    formants: NDArray[np.float64],
-    sounds: list[NDArray[np.float64]],
-    rng: np.random.Generator,
+    controls: Controls, first: int, last: int, singer: Singer, rate: int, rng: np.random.Generator
 ) -> None:
-    """What a note begins with: a fricative, a plosive, a nasal or a glide, written into the controls."""
+    """What a note begins with: a fricative, a plosive, a nasal or a glide."""
+    step, voiced = controls.step, controls.voiced
     kind = rng.choice(("fricative", "plosive", "nasal", "glide"), p=(0.3, 0.3, 0.2, 0.2))
     if kind in ("nasal", "glide"):
         length = int(rng.uniform(0.04, 0.1) / step)
         part = slice(first, min(first + length, last))
-        formants[part] = NASAL if kind == "nasal" else GLIDES[rng.integers(len(GLIDES))]
+        controls.formants[part] = NASAL if kind == "nasal" else GLIDES[rng.integers(len(GLIDES))]
         voiced[part] *= 0.35 if kind == "nasal" else 0.7
         return
     which = int(rng.integers(3)) + 3 * (kind == "plosive")
-    length = (
-        int(rng.uniform(0.06, 0.16) / step)
-        if kind == "fricative"
-        else max(int(rng.uniform(0.01, 0.03) / step), 1)
-    )
-    closed = 0 if kind == "fricative" else int(rng.uniform(0.02, 0.07) / step)
+    middle, width, loudness = NOISES[which]
+    if kind == "fricative":
+        length, closed = int(rng.uniform(0.06, 0.16) / step), 0
+    else:
+        length, closed = max(int(rng.uniform(0.01, 0.03) / step), 1), int(rng.uniform(0.02, 0.07) / step)
     begin = max(first - length // 2 - closed, 0)
     voiced[begin : begin + closed + length] *= 0.02 if rng.random() < 0.7 else 0.4
     part = slice(begin + closed, begin + closed + length)
-    noisy[part] = NOISES[which][2] * 10.0 ** rng.uniform(-1.3, -0.2)
-    noise_gains[part] = sounds[which]
+    controls.noisy[part] = loudness * 10.0 ** rng.uniform(-1.3, -0.2)
+    controls.noise_gains[part] = np.exp(-(((frequencies(rate) - singer.scale**0.5 * middle) / width) ** 2))
 
 
 def _tract(formants: NDArray[np.float64], f: NDArray[np.float64], width: float) -> NDArray[np.float64]:
