@@ -92,7 +92,10 @@ def add_parser(tasks: Any) -> None:
         "--list", metavar="FILE", help="names, one a line, or MIR-1K's own train, dev or test (default: all)"
     )
     evaluate.add_argument(
-        "--preset", choices=("plain", "hard"), default="plain", help="of synthetic clips (default: plain)"
+        "--preset",
+        choices=("plain", "small", "full", "hard"),
+        default="plain",
+        help="of synthetic clips (default: plain)",
     )
     evaluate.add_argument(
         "--clips", type=natural, default=40, metavar="N", help="how many synthetic ones (default: 40)"

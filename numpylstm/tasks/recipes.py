@@ -80,7 +80,7 @@ class Recipe:
     updates: int = 6000
     lr: float = 2e-3
     clips: int = 1000
-    presets: tuple[tuple[str, float], ...] = (("plain", 0.2), ("full", 0.6), ("hard", 0.2))
+    presets: tuple[tuple[str, float], ...] = (("small", 0.2), ("full", 0.6), ("hard", 0.2))
     gain_db: float = 5.0
     level_db: float = 3.0
     share: float = 0.6

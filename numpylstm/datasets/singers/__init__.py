@@ -13,7 +13,7 @@ from typing import overload
 import numpy as np
 
 from ..stems import Clip
-from .band import LARGE, SMALL, play
+from .band import BANDS, play
 from .score import compose, melody
 from .tones import at_level
 from .voice import draw_singer, sing
@@ -21,7 +21,7 @@ from .voice import draw_singer, sing
 LEVEL = 0.1
 """RMS of the accompaniment; that of the voice is the same, or 5 dB below for hard clips."""
 
-PRESETS = ("plain", "hard", "full")
+PRESETS = ("small", "hard", "full", "plain")
 HARD_DB = -5.0
 
 
@@ -32,7 +32,8 @@ def synthetic_singer(
 
     Args:
         split: "train" or "test"; what one has of tracts, keys and tempi the other has not.
-        preset: "plain": voice as loud as a small band, in a third of the clips with a lead instrument;
+        preset: "plain": voice as loud as a small band that keeps in the background;
+            "small": a small band whose chords are as loud as its bass, in a third of the clips with a lead;
             "full": a large band, mostly with a lead instrument;
             "hard": a large band with a lead instrument always, a backing voice, and the voice 5 dB down.
 
@@ -52,8 +53,7 @@ def synthetic_singer(
     singer = draw_singer(split, rng)
     voice = at_level(sing(singer, melody(score, singer.low, singer.high, rng), n, rate, rng), LEVEL)
     hard = preset == "hard"
-    chances = SMALL if preset == "plain" else LARGE | ({"lead": 1.0} if hard else {})
-    band = at_level(play(score, n, rate, rng, chances), LEVEL)
+    band = at_level(play(score, n, rate, rng, BANDS[preset]), LEVEL)
     if hard:
         other = draw_singer(split, rng)
         backing = sing(other, melody(score, other.low, other.high, rng), n, rate, rng)

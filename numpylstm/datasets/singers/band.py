@@ -5,7 +5,7 @@ a timbre drawn once for the clip. What each plays follows the chords and the bea
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +26,32 @@ LEVELS = {"drums": 0.0, "bass": 0.0, "plucked": -2.0, "piano": -3.0, "pad": -4.0
 """In dB, about: each clip's levels stray by 4 dB from these."""
 
 CHORDS = ("plucked", "piano", "pad")
-SMALL = {"drums": 0.6, "bass": 0.9, "plucked": 0.6, "piano": 0.4, "pad": 0.4, "lead": 0.35, "twice": 0.0}
-LARGE = {"drums": 0.8, "bass": 0.95, "plucked": 0.7, "piano": 0.6, "pad": 0.75, "lead": 0.6, "twice": 0.3}
-"""How likely each instrument plays, and each of those in CHORDS twice: two guitars, strings and an organ."""
 
 
-def play(score: Score, n: int, rate: int, rng: np.random.Generator, chances: dict[str, float]) -> Array:
-    """The accompaniment, (n,) samples; chances: how likely each instrument plays, as in SMALL and LARGE."""
-    playing = [name for name in PLAYERS if rng.random() < chances[name]]
-    playing += [name for name in CHORDS if rng.random() < chances["twice"]]
+class Band(NamedTuple):
+    """How likely each instrument plays, and each of CHORDS twice; dB that these are softer than the rest."""
+
+    chances: dict[str, float]
+    twice: float = 0.0
+    softer_db: float = 0.0
+
+
+BACKING = {"drums": 0.7, "bass": 0.95, "plucked": 0.6, "piano": 0.4, "pad": 0.4, "lead": 0.2}
+FEW = {"drums": 0.6, "bass": 0.9, "plucked": 0.6, "piano": 0.4, "pad": 0.4, "lead": 0.35}
+MANY = {"drums": 0.8, "bass": 0.95, "plucked": 0.7, "piano": 0.6, "pad": 0.75, "lead": 0.6}
+
+BANDS = {
+    "plain": Band(BACKING, softer_db=6.0),
+    "small": Band(FEW),
+    "full": Band(MANY, twice=0.3),
+    "hard": Band(MANY | {"lead": 1.0}, twice=0.3),
+}
+
+
+def play(score: Score, n: int, rate: int, rng: np.random.Generator, band: Band) -> Array:
+    """The accompaniment, (n,) samples."""
+    playing = [name for name in PLAYERS if rng.random() < band.chances[name]]
+    playing += [name for name in CHORDS if rng.random() < band.twice]
     if not set(CHORDS) & set(playing):
         playing.append("piano")
     sound = np.zeros(n)
@@ -42,7 +59,8 @@ def play(score: Score, n: int, rate: int, rng: np.random.Generator, chances: dic
         part = static(PLAYERS[name](score, n, rate, rng), equalizer(rate, rng))
         if rng.random() < 0.6:
             part = reverberate(part, rng.uniform(0.2, 1.2), 10.0 ** rng.uniform(-1.3, -0.4), rate, rng)
-        sound += at_level(part, 10.0 ** ((LEVELS[name] + rng.normal(0, 4)) / 20))
+        level = LEVELS[name] - band.softer_db * (name in CHORDS or name == "lead")
+        sound += at_level(part, 10.0 ** ((level + rng.normal(0, 4)) / 20))
     return sound
 
 
