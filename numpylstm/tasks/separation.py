@@ -442,6 +442,22 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
     return net
 
 
+def origin(path: str | PathLike[str] | None = None, streaming: bool = False) -> str:
+    """What the network of a model file was trained on, in words, as `train` left them there."""
+    extra = checkpoint.load_with_extra(shipped(streaming) if path is None else find_model(path))[2]
+    known = extra.get("trained_on") if isinstance(extra, dict) else None
+    return known if isinstance(known, str) else "what is not said in its file"
+
+
+def material(real: int, folders: Sequence[str], synthetic: int) -> str:
+    """What a network is trained on, in words: the more of it is real, the plainer."""
+    names = " and ".join(Path(folder).resolve().name for folder in folders if folder != "synthetic")
+    if not real:
+        return f"{synthetic} synthetic clips alone"
+    also = f" and {synthetic} synthetic ones" if synthetic else ", all of them real"
+    return f"{real} real clips of {names}{also}"
+
+
 def apply(
     path: str | PathLike[str], folder: str | PathLike[str], net: Layer, *, progress: bool = True
 ) -> dict[str, Any]:
