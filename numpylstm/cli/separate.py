@@ -139,20 +139,20 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     if SYNTHETIC not in args.data:
         recipe = replace(recipe, clips=0)
     recipe.check()
+    trained_on = separation.material(len(clips), args.data, recipe.clips)
+    extra = {"task": "separate", "trained_on": trained_on}
     with open_run(args.out or "runs/separation") as folder:
         result = separation.train(clips, recipe, held_out=held_out, seed=args.seed, quick=args.quick)
         config = {"task": "separate", "data": args.data, "list": args.list, "leave_out": args.leave_out}
         config |= {"recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         config |= recipe.settings() | own
-        figures = result.figures | ending(result.history)
-        write_run(folder, result.net, result.history, config, figures, {"task": "separate"}, half=args.half)
+        figures = result.figures | {"trained_on": trained_on} | ending(result.history)
+        write_run(folder, result.net, result.history, config, figures, extra, half=args.half)
         picture = plots.learning_curve(result.history)
         plots.save_figure(picture, folder / "separation.png")
         write_page(folder, result.net, result.measured, result.evaluation)
-    lines = [
-        f"{len(result.evaluation.names)} clips of {args.leave_out or 'singers never trained on'}:",
-        result.evaluation.table(),
-    ]
+    measured = f"{len(result.evaluation.names)} clips of {args.leave_out or 'singers never trained on'}"
+    lines = [f"trained on {trained_on}, measured with {measured}", result.evaluation.table()]
     return figures, "\n".join([*lines, f"report.html lets you listen; {closing(folder, figures['seconds'])}"])
 
 
@@ -197,14 +197,11 @@ def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
         clips = clips[:1]
     with open_run(args.out or "runs/evaluation") as folder:
         evaluation = separation.evaluate(net, clips)
-        figures = evaluation.figures()
+        figures = evaluation.figures() | {"trained_on": separation.origin(args.model, args.streaming)}
         config = {"task": "separate", "data": args.data, "list": args.list, "preset": args.preset}
         config |= {"model": args.model, "streaming": args.streaming, "quick": args.quick}
         described = {"config": config, "figures": figures, "network": net.config()}
         write_json(folder / "config.json", finite(described))
         write_page(folder, net, clips, evaluation)
-    lines = [
-        evaluation.table(),
-        f"clip by clip in {folder / 'clips.csv'}; to listen: {folder / 'report.html'}",
-    ]
-    return figures, "\n".join(lines)
+    page = f"clip by clip in {folder / 'clips.csv'}; to listen: {folder / 'report.html'}"
+    return figures, "\n".join([f"a network trained on {figures['trained_on']}", evaluation.table(), page])
