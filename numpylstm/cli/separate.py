@@ -139,13 +139,14 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     if SYNTHETIC not in args.data:
         recipe = replace(recipe, clips=0)
     recipe.check()
-    trained_on = separation.material(len(clips), args.data, recipe.clips)
-    extra = {"task": "separate", "trained_on": trained_on}
     with open_run(args.out or "runs/separation") as folder:
         result = separation.train(clips, recipe, held_out=held_out, seed=args.seed, quick=args.quick)
         config = {"task": "separate", "data": args.data, "list": args.list, "leave_out": args.leave_out}
         config |= {"recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         config |= recipe.settings() | own
+        synthetic = result.figures["training_clips"] - len(clips)
+        trained_on = separation.material(len(clips), args.data, synthetic)
+        extra = {"task": "separate", "trained_on": trained_on}
         figures = result.figures | {"trained_on": trained_on} | ending(result.history)
         write_run(folder, result.net, result.history, config, figures, extra, half=args.half)
         picture = plots.learning_curve(result.history)
