@@ -151,6 +151,13 @@ def test_gain_changes_nothing(seed, gain, negative):
     np.testing.assert_allclose(bss_eval(scaled, estimates, TAPS)[:3], expected, atol=1e-8)
 
 
+def test_levels_whose_squares_no_number_can_hold_change_nothing_either():
+    references, e = noise(2, 500), noise(2, 500, seed=1)
+    expected = bss_eval(references, references + 0.5 * e, TAPS)[:3]
+    ours = bss_eval(references * [[1e200], [1e-200]], 1e-250 * (references + 0.5 * e), TAPS)
+    np.testing.assert_allclose(ours[:3], expected, atol=1e-8)
+
+
 @settings(max_examples=15)
 @given(seeds, st.integers(1, TAPS))
 def test_a_filter_of_as_many_taps_is_no_distortion_and_a_longer_one_is(seed, taps):
