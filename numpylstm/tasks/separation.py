@@ -359,7 +359,7 @@ def mask_of(net: Layer, mixture: Array, rate: int) -> Array:
     """How much of each bin of a mixture (n,) is voice, (T, 1, bins), from all of it at once."""
     frames = Frames(rate)
     level = STREAMED_LEVEL if net.causal else max(float(np.sqrt(np.mean(np.square(mixture)))), wav.SILENCE)
-    x = frames.magnitudes(stft(mixture[:, None], frames.window, frames.hop), level)
+    x = frames.magnitudes(frames.cut(mixture[:, None]), level)
     return frames.masks(x, net.predict(x))
 
 
@@ -409,10 +409,10 @@ def oracle(clip: Clip) -> Array:
     """The voice (n,) that the ratio mask of the true sources separates: no such mask can do much better."""
     frames = Frames(clip.rate)
     voice, accompaniment = (
-        stft(source, frames.window, frames.hop) for source in (clip.voice, clip.accompaniment)
+        stft(source, sine_window(frames.n), frames.hop) for source in (clip.voice, clip.accompaniment)
     )
     mask = ratio_mask(voice, accompaniment)
-    return istft(mask * (voice + accompaniment), frames.window, frames.hop, len(clip.voice))
+    return istft(mask * (voice + accompaniment), sine_window(frames.n), frames.hop, len(clip.voice))
 
 
 def shipped(streaming: bool = False) -> Path:
