@@ -131,7 +131,7 @@ def both_directions(rng: np.random.Generator, size: int = 256, hidden: int = 160
     return _network(Context(BINS, 1, 1), dense, pair(), pair(), Dense(size, 2 * BINS), rng=rng)
 
 
-def forwards(rng: np.random.Generator, size: int = 160, before: int = 1) -> Layer:
+def forwards(rng: np.random.Generator, size: int = 128, before: int = 1) -> Layer:
     """The same without lookahead."""
 
     def one() -> Layer:
@@ -200,7 +200,7 @@ PUBLISHED = Recipe(published, target="magnitude", gamma=0.05, lr=1e-3, colour_db
 
 RECIPES: dict[str, Recipe] = {
     "best": Recipe(both_directions),
-    "causal": Recipe(forwards, level_db=10.0),
+    "causal": Recipe(forwards, level_db=10.0, updates=4000),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),
         frames=64,
