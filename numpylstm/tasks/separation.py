@@ -69,7 +69,7 @@ BLOCK = 65536
 """Samples of a recording that are read at once."""
 
 SEAM = 32
-"""Frames of the blocks whose borders the seam ratio looks at: those that the plain stack is run in (`blocks`)."""
+"""Frames of the blocks whose borders the seam ratio looks at: those of the plain stack (`blocks`)."""
 
 HELD_OUT = 12
 """Synthetic clips of singers never trained on, by which a training is judged where nothing else is given."""
@@ -184,7 +184,7 @@ def _chain(folders: Sequence[Stems]) -> Stems:
 
 
 def stems(folder: str, names: str | None = None) -> Stems:
-    """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's own train, dev or test list."""
+    """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's train, dev or test list."""
     if names in LISTS and not Path(names).exists():
         return load_stems(folder, rate=RATE).mir1k(names)
     return load_stems(folder, rate=RATE, names=names)
@@ -318,9 +318,9 @@ def fit_lbfgs(
 ) -> History:
     """Train by SciPy's L-BFGS, a few iterations on each of a sequence of large batches.
 
-    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; LARGE minibatches side by
-    side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for deep
-    learning", ICML 2011).
+    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; LARGE minibatches side
+    by side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for
+    deep learning", ICML 2011).
     """
     history, started, done = History(unit="iteration", every=STEPS), time.perf_counter(), 0
     with progress_bar(batches.recipe.updates, "iteration", progress, "L-BFGS") as bar:
@@ -424,7 +424,7 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
     """The network of a run folder or model file; None: the one that comes with the package.
 
     Raises:
-        ValueError: the network does not share magnitudes out, or `streaming` is asked of one that looks ahead.
+        ValueError: the network does not share magnitudes out, or `streaming` of one that looks ahead.
     """
     net = checkpoint.load(shipped(streaming) if path is None else find_model(path))
     try:
@@ -437,7 +437,8 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
         )
     if streaming and not net.causal:
         raise ValueError(
-            f"expected a network that does not look ahead for --streaming (recipe causal), got {fspath(path or '')}"
+            "expected a network that does not look ahead for --streaming (recipe causal), "
+            f"got {fspath(path or '')}"
         )
     return net
 
@@ -448,7 +449,8 @@ def apply(
     """Take a recording apart: `voice.wav` and `accompaniment.wav` in a folder that is there.
 
     Any rate, any number of channels, any length: no more than some blocks are ever in memory. Both have the
-    recording's length, rate and channels, and sum to it. They hold floats: a part can be louder than the whole.
+    recording's length, rate and channels, and sum to it. They hold floats: a part can be louder than the
+    whole.
 
     Returns:
         Figures samples, rate, channels, real_time_factor, latency_ms (of a network that does not look ahead).

@@ -156,7 +156,7 @@ PLAYERS: dict[str, Callable[[Score, int, int, np.random.Generator], Array]] = {
 def _timbre(
     rng: np.random.Generator, ring: tuple[float, float], brightness: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """Of a struck string: seconds to ring, brightness at the start, and how much faster high harmonics fade."""
+    """Of a struck string: seconds to ring, brightness at the start, how much faster high harmonics fade."""
     return rng.uniform(*ring), rng.uniform(*brightness), rng.uniform(0.02, 0.3)
 
 

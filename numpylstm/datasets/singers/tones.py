@@ -66,7 +66,7 @@ def frequencies(rate: int) -> Array:
 
 
 def equalizer(rate: int, rng: np.random.Generator, spread: float = 4.0) -> Array:
-    """Gains (1, FRAME // 2 + 1) of a curve that wanders by some dB from octave to octave: a microphone, a body."""
+    """Gains (1, FRAME // 2 + 1) that wander by some dB from octave to octave: a microphone, a body."""
     octaves = np.log2(np.maximum(frequencies(rate), 40.0) / 40.0)
     curve = np.interp(octaves, np.arange(10), rng.normal(0, spread, 10))
     return 10.0 ** (curve / 20)[None, :]
@@ -81,7 +81,7 @@ def static(sound: Array, gains: Array) -> Array:
 
 
 def reverberate(sound: Array, seconds: float, level: float, rate: int, rng: np.random.Generator) -> Array:
-    """With the sound of a room: noise that falls by 60 dB in so many seconds, at a level below the sound's own."""
+    """In a room: with noise that falls by 60 dB in so many seconds, at a level in parts of the sound's."""
     from scipy.signal import oaconvolve
 
     n = max(round(seconds * rate), 2)
