@@ -107,7 +107,8 @@ class OnlineSeparator:
         separator = OnlineSeparator(net, rate=44100, channels=2)
         voice = separator.process(block)          # (n, channels) -> (n, channels), any n
 
-    Any split into blocks gives the same result. The first `latency` samples that come out are silence.
+    Any split into blocks gives the same result. The first `latency` samples that come out are of the time
+    before the sound.
     """
 
     def __init__(self, net: Layer, rate: int, channels: int) -> None:
