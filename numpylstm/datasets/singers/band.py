@@ -120,7 +120,8 @@ def drums(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
     snare += (
         rng.uniform(0.3, 1.5) * np.sin(2 * np.pi * rng.uniform(160, 260) * seconds) * np.exp(-25 * seconds)
     )
-    hat = sosfilt(butter(4, rng.uniform(4000, 6500), "highpass", fs=rate, output="sos"), noise)
+    lowest = min(rng.uniform(4000, 6500), 0.45 * rate)
+    hat = sosfilt(butter(4, lowest, "highpass", fs=rate, output="sos"), noise)
     closed, opened = (
         hat * np.exp(-seconds * rng.uniform(40, 120)),
         hat * np.exp(-seconds * rng.uniform(6, 15)),
