@@ -214,10 +214,10 @@ def train(
     if quick:
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
     first = (len(clips), recipe.share) if len(clips) else None
+    net = recipe.build(rng)  # first, for what cannot be built is to be known before the work
     mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled, first=first)
     if held_out is None:
         held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
-    net = recipe.build(rng)
     batches = Batches(mixtures, recipe)
     standardize(net, [batches.draw(rng)[0] for _ in range(8)])
     dev = Batches(Mixtures((clip.voice, clip.accompaniment) for clip in held_out), recipe).draw(
