@@ -44,8 +44,8 @@ def _sine(turns: Array) -> Array:
 def colour(sound: Array, envelope: Array) -> Array:
     """A sound (n,) through a filter that changes: gains (frames, FRAME // 2 + 1), one row every HOP samples.
 
-    Overlapping frames with a root of a Hann window before and after: with gains of 1 the sound is unchanged, but
-    for the first and last HOP samples, which fewer frames see.
+    Overlapping frames with a root of a Hann window before and after: with gains of 1 the sound is unchanged,
+    but for the first and last HOP samples, which fewer frames see.
     """
     n, count = len(sound), len(envelope)
     window = np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) * np.sqrt(2 * HOP / FRAME)
