@@ -2,6 +2,7 @@
 
 import math
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -353,3 +354,68 @@ def test_a_name_that_cannot_be_written_is_refused_before_the_first_block(tmp_pat
     with pytest.raises(wav.AudioError, match="extension"):
         wav.write_blocks(tmp_path / "a.xyz", (made.append(k) or np.zeros(1) for k in range(9)), 8000)
     assert made == []
+
+
+# -------------------------------------------------------------------------------------------- in parts
+
+
+@pytest.mark.parametrize("extension, subtype", [("wav", "PCM_24"), ("flac", "PCM_16"), ("wav", "FLOAT")])
+def test_parts_of_a_file_are_those_of_the_whole_in_any_order(tmp_path, extension, subtype):
+    path = tmp_path / f"a.{extension}"
+    wav.write(path, noise(5000), RATE, subtype)
+    whole = wav.read(path)
+    with wav.Reader(path) as sound:
+        about = (sound.length, sound.channels, sound.rate, sound.subtype, sound.format)
+        assert about == (5000, 2, RATE, whole.subtype, whole.format)
+        for start, stop in (
+            (4000, 5000),
+            (0, 3),
+            (3, 3000),
+            (2999, 3001),
+            (100, 100),
+            (5000, 5000),
+            (0, 5000),
+        ):
+            part = sound.read(start, stop)
+            assert part.dtype == float and part.shape == (stop - start, 2)
+            np.testing.assert_array_equal(part, whole.samples[start:stop])
+
+
+def test_what_is_not_finite_is_refused_where_it_is_read(tmp_path):
+    samples = noise(900, 1)
+    samples[600] = np.nan
+    sf.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with wav.Reader(tmp_path / "a.wav") as sound:
+        assert sound.read(0, 600).shape == (600, 1)
+        with pytest.raises(AudioError, match="not finite"):
+            sound.read(300, 900)
+
+
+def test_a_file_that_was_cut_off_is_as_long_as_what_is_left_of_it(tmp_path):
+    path = tmp_path / "a.wav"
+    wav.write(path, noise(1000, 1), RATE, "PCM_16")
+    whole = wav.read(path).samples
+    path.write_bytes(path.read_bytes()[:-1000])
+    with wav.Reader(path) as sound:
+        assert sound.length == 500
+        np.testing.assert_array_equal(sound.read(0, sound.length), whole[:500])
+
+
+def test_reading_in_parts_takes_the_memory_of_a_part(tmp_path):
+    path = tmp_path / "a.wav"
+    wav.write(path, noise(400_000, 2), RATE, "PCM_16")
+    with wav.Reader(path) as sound:
+        tracemalloc.start()
+        for start in range(0, sound.length, 4000):
+            sound.read(start, start + 4000)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 10 * 4000 * 2 * 8, "of 6.4 MB in all"
+
+
+def test_a_reader_lets_go_of_its_file(tmp_path):
+    wav.write(tmp_path / "a.wav", noise(100), RATE)
+    with wav.Reader(tmp_path / "a.wav") as sound:
+        pass
+    with pytest.raises(AudioError):
+        sound.read(0, 10)

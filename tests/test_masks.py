@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from strategies import seeds
 
-from numpylstm.audio.masks import flux, ratio_mask, seam_ratio
+from numpylstm.audio.masks import flux, flux_ratio, ratio_mask, seam_ratio
 
 
 def walk(frames: int, bins: int = 40, seed: int = 0) -> np.ndarray:
@@ -66,6 +66,15 @@ def test_masks_of_several_clips_count_by_their_frames():
     assert seam_ratio(clips, 32) == pytest.approx(expected)
 
 
+def test_flux_is_all_that_the_seam_ratio_needs():
+    clips = [walk(100), walk(70, seed=1), walk(1, seed=2)]
+    changes = [flux(clip) for clip in clips]
+    assert flux_ratio(changes, 32) == seam_ratio(clips, 32)
+    assert flux_ratio(changes[:1], 32) == seam_ratio(clips[0], 32) != flux_ratio(changes, 32)
+    # changes 1 to 4, of which the second and the fourth lie at the borders of blocks of 2
+    assert flux_ratio([np.array([1.0, 5.0, 2.0, 7.0]), np.array([3.0])], 2) == pytest.approx(6 / 2)
+
+
 def test_silence_does_not_change_the_ratio_much():
     mask = walk(3200)
     silent = np.concatenate([mask, np.repeat(mask[-1:], 3200, axis=0)])
@@ -84,6 +93,8 @@ def test_a_mask_that_never_changes_has_no_ratio():
         (lambda: seam_ratio(walk(100), 1), "expected blocks of at least 2 frames, got 1"),
         (lambda: seam_ratio(walk(32), 32), "expected a mask of more than 32 frames"),
         (lambda: seam_ratio([], 32), "expected a mask of more than 32 frames"),
+        (lambda: flux_ratio([np.ones(31)], 32), "expected a mask of more than 32 frames"),
+        (lambda: flux_ratio([np.ones(99)], 0), "expected blocks of at least 2 frames, got 0"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(call, sentence):

@@ -244,6 +244,32 @@ def test_the_singer_is_what_stands_before_the_two_numbers():
     assert singer("10161_chorus") == "10161_chorus" and singer("test/Band - Song") == "Band - Song"
 
 
+def test_mir_1k_is_parted_as_published(tmp_path):
+    train = ["abjones_1_01", "abjones_5_07", "amy_9_10", "amy_12_01"]
+    dev = ["abjones_5_08", "abjones_5_09", "amy_9_08", "amy_9_09"]
+    test = ["Ani_1_01", "titon_5_08", "yifen_2_11"]
+    write_channels(tmp_path / "Wavfile", *train, *dev, *test)
+    stems = load_stems(tmp_path, rate=RATE)
+    for part, names in (("train", train), ("dev", dev), ("test", test)):
+        chosen = stems.mir1k(part)
+        assert chosen.names == tuple(sorted(names)) and chosen.rate == RATE
+        assert not set(chosen.singers) & set(stems.mir1k("test").singers) or part == "test"
+    with pytest.raises(ValueError, match=r"^expected train, dev or test, got 'valid'$"):
+        stems.mir1k("valid")
+
+
+def test_the_lists_of_mir_1k_hold_in_sub_folders_too_and_are_not_empty(tmp_path):
+    write_channels(tmp_path / "train", "abjones_1_01", "amy_9_10")
+    write_channels(tmp_path / "dev", "amy_9_08")
+    stems = load_stems(tmp_path)
+    assert stems.mir1k("train").names == ("train/abjones_1_01", "train/amy_9_10")
+    assert stems.mir1k("dev").names == ("dev/amy_9_08",)
+    with pytest.raises(
+        ValueError, match=r"expected clips of MIR-1K's test list, got none among dev/amy_9_08"
+    ):
+        stems.mir1k("test")
+
+
 # -------------------------------------------------------------------------------- what cannot be used
 
 

@@ -486,6 +486,14 @@ def test_failed_work_takes_away_a_folder_it_made_and_left_empty(tmp_path, existe
     assert path.exists() == (existed or wrote)
 
 
+def test_failed_work_takes_away_the_folders_above_too_but_none_that_was_there(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(KeyboardInterrupt), open_run(tmp_path / "mine" / "runs" / "a" / "b") as folder:
+        assert folder.is_dir()
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
+
+
 def test_a_model_is_found_by_its_folder_or_its_own_name(tmp_path):
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         find_model(tmp_path)

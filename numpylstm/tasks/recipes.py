@@ -150,7 +150,7 @@ def published(
     hidden_size: int = 500,
     context: int = 1,
 ) -> Layer:
-    """Hidden layers, counted from 1, of which those in `recurrent` are recurrent: DRNN-k for one, sRNN for all.
+    """Hidden layers, counted from 1, of which `recurrent` are recurrent: DRNN-k for one, sRNN for all.
 
     Args:
         cell: "rnn" (with relu), "lstm" or "gru".
@@ -179,7 +179,7 @@ def published(
 
 
 def vector_products(rng: np.random.Generator, coding: str, hidden_size: int = 256) -> Layer:
-    """Three vector product layers, the components of which are three frames ("frames") or colours ("colour")."""
+    """Three vector product layers whose components are three frames ("frames") or colours ("colour")."""
     if coding == "frames":
         heard: list[Layer] = [Compress(10.0), Standardize(BINS), Context(BINS, 1, 1)]
     else:

@@ -6,8 +6,8 @@ its first 513 bins are the same frequencies; what lies above 8 kHz goes with the
 are those of the mean of the channels, and every channel keeps its own phase. The accompaniment is what is
 left: the two sum to the recording.
 
-A network that looks ahead runs over pieces of 20 s that overlap by 4 s and are faded into each other. One that
-does not (`causal`) runs from frame to frame with its state carried on, one frame behind the sound.
+A network that looks ahead runs over pieces of 20 s that overlap by 4 s and are faded into each other. One
+that does not (`causal`) runs from frame to frame with its state carried on, one frame behind the sound.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ NORM = np.sqrt(FRAME / 2)
 
 @dataclass(frozen=True)
 class Frames:
-    """How a recording at some rate is cut into frames of 64 ms, and its bins brought to those of a network."""
+    """How a recording at some rate is cut into frames of 64 ms, its bins brought to those of a network."""
 
     rate: int
 
@@ -72,7 +72,7 @@ class Frames:
         return halves.reshape(-1, spectra.shape[1])
 
     def magnitudes(self, spectrum: Array, level: float) -> Array:
-        """What the network hears of a spectrum (T, channels, bins): (T, 1, BINS), 1 where noise has the level."""
+        """What is heard of a spectrum (T, channels, bins): (T, 1, BINS), 1 where noise has the level."""
         x = np.abs(spectrum.mean(axis=1, keepdims=True)) / (level * NORM * self.rate / RATE)
         x = x[:, :, :BINS]
         return np.pad(x, ((0, 0), (0, 0), (0, BINS - x.shape[2]))).astype(np.float32)
@@ -99,7 +99,7 @@ def voice_of(net: Layer, samples: Array, frames: Frames, level: float) -> Array:
 def voice_in_pieces(
     net: Layer, read: Callable[[int, int], Array], length: int, frames: Frames, level: float
 ) -> Iterator[Array]:
-    """The voice of a recording of any length, piece by piece: `read(start, stop)` gives samples (n, channels)."""
+    """The voice of a recording of any length in pieces: `read(start, stop)` gives samples (n, channels)."""
     piece, overlap = PIECE * frames.hop, OVERLAP * frames.hop
     # Where both pieces sound: the one fades out and the other in, once each has heard what is around it.
     fade = np.clip(np.linspace(-0.5, 1.5, overlap), 0, 1)[:, None]
@@ -122,7 +122,8 @@ class OnlineSeparator:
         separator = OnlineSeparator(net, rate=44100, channels=2)
         voice = separator.process(block)          # (n, channels) -> (n, channels), any n
 
-    Any split into blocks gives the same result. The first `latency` samples that come out are silence.
+    Any split into blocks gives the same result. The first `latency` samples that come out are of the time
+    before the sound.
     """
 
     def __init__(self, net: Layer, rate: int, channels: int) -> None:
