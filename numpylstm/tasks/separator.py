@@ -56,14 +56,15 @@ class Frames:
         return self.n // 2
 
     def cut(self, sound: Array) -> Array:
-        """The spectra (T, channels, n // 2 + 1) of the frames that lie wholly within a sound (m, channels)."""
+        """The spectra (T, channels, n // 2 + 1) of the frames wholly within a sound (samples, channels)."""
         # In float32 and all at once: four times as fast as SciPy's ShortTimeFFT, frame by frame in float64.
         framed = sliding_window_view(sound.astype(np.float32, copy=False), self.n, axis=0)[:: self.hop]
         return np.asarray(rfft(framed * sine_window(self.n).astype(np.float32)))
 
     def join(self, spectra: Array) -> Array:
-        """The sound ((T + 1) hop, channels) of spectra (T, channels, n // 2 + 1): its first and last half frame
-        are of one frame alone and lack what the one before or after it would add.
+        """The sound ((T + 1) hop, channels) of spectra (T, channels, n // 2 + 1).
+
+        Its first and last half frame lack what the frame before and the one after would add to them.
         """
         framed = irfft(spectra, self.n) * sine_window(self.n).astype(np.float32)
         halves = np.zeros((len(spectra) + 1, self.hop, spectra.shape[1]), framed.dtype)

@@ -103,7 +103,7 @@ REST = 0.15
 
 @dataclass
 class Controls:
-    """What the voice does every HOP samples: (count,) each, formants (count, 5), the noise's gains (count, bins).
+    """What the voice does every HOP samples: (count,) each, formants (count, 5), noise_gains (count, bins).
 
     Attributes:
         pitch: in MIDI note numbers, NaN in silence.
