@@ -1,5 +1,7 @@
 """The command: what it prints, what it writes, and how it says no."""
 
+import argparse
+import csv
 import json
 import math
 import os
@@ -7,7 +9,9 @@ import re
 import struct
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
@@ -16,8 +20,9 @@ import soundfile as sf
 
 import numpylstm as nl
 from numpylstm import checkpoint, threads
-from numpylstm.cli import main
-from numpylstm.tasks import filtering, gradients, live
+from numpylstm.cli import build_parser, main
+from numpylstm.datasets.singers import PRESETS
+from numpylstm.tasks import filtering, gradients, live, recipes, separation
 
 RATE = 8000  # Hz
 SAMPLES = 9001
@@ -702,6 +707,341 @@ def test_a_model_that_gives_no_numbers_writes_no_file(command):
     assert "out.wav" in command.refused("filter", "apply", bad_model("gives no number"), before, "out.wav")
 
 
+# ---------------------------------------------------------------------------------------- separation
+
+SINGING_RATE = 16_000
+
+
+def clips(folder: str, *names: str, channels: int = 2, seconds: float = 1.2) -> str:
+    """A folder as MIR-1K is distributed: left a hiss, right a swinging tone."""
+    Path(folder).mkdir(exist_ok=True)
+    t = np.arange(round(seconds * SINGING_RATE)) / SINGING_RATE
+    for number, name in enumerate(names or ("amy_1_01", "amy_1_02", "titon_1_01")):
+        rng = np.random.default_rng(number)
+        voice = 0.2 * np.sin(2 * np.pi * (200 + 30 * number) * t + np.sin(30 * t))
+        sounds = np.stack([0.1 * rng.standard_normal(len(t)), voice], axis=1)
+        sf.write(Path(folder, f"{name}.wav"), sounds[:, :channels], SINGING_RATE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def separators(tmp_path_factory) -> dict[bool, str]:
+    """Run folders with small networks that separate, by whether they are causal."""
+    folders = {}
+    for causal in (False, True):
+        rng = np.random.default_rng(0)
+        build = recipes.forwards if causal else partial(recipes.both_directions, hidden=4)
+        folder = tmp_path_factory.mktemp("separators") / ("causal" if causal else "ahead")
+        folder.mkdir()
+        checkpoint.save(
+            build(rng, size=6), folder / "model.safetensors", extra={"trained_on": "nothing at all"}
+        )
+        folders[causal] = str(folder)
+    return folders
+
+
+SEPARATED = {"gnsdr_db", "gsir_db", "gsar_db", "seam_ratio", "clips", "seconds", "seed"}
+PAGE = {"clips.csv", "examples.safetensors", "report.html"}
+
+
+def check_separation(folder: str, measured: list[str]) -> dict:
+    """The run folder of a training to separate: its description."""
+    beside = {"config.json", "metrics.jsonl", "model.safetensors", "separation.png"}
+    assert {path.name for path in Path(folder).iterdir()} == PAGE | beside
+    check_picture(Path(folder, "separation.png"))
+    check_clips(folder, measured)
+    described: dict = json.loads(Path(folder, "config.json").read_text())
+    assert described["config"]["task"] == "separate"
+    assert SEPARATED <= described["figures"].keys()
+    assert separation.load(folder).config() == described["network"]
+    return described
+
+
+def check_clips(folder: str, measured: list[str]) -> None:
+    with open(Path(folder, "clips.csv"), newline="") as file:
+        assert [row["clip"] for row in csv.DictReader(file)] == measured
+    page = Path(folder, "report.html").read_text()
+    assert page.count("<audio") == 5 * len(measured), "mixture, and two sources with their estimates"
+    assert all(name in page for name in measured)
+
+
+def test_separate_train_needs_no_files(command):
+    figures = command.json("separate", "train", "--quick", "--recipe", "quick", "--out", "run", "--seed", "3")
+    assert SEPARATED <= figures.keys() and figures["seed"] == 3 and figures["clips"] == 1
+    described = check_separation("run", ["test_plain_0"])
+    assert described["config"]["data"] == ["synthetic"] and described["config"]["recipe"] == "quick"
+    assert "synthetic" in figures["trained_on"] and "alone" in figures["trained_on"]
+
+
+def test_separate_train_leaves_a_singer_out_and_measures_with_that_one(command):
+    options = ("--leave-out", "amy", "--recipe", "causal", "--quick", "--out", "run", "--half")
+    figures = command.json("separate", "train", "--data", clips("mir"), *options)
+    assert figures["clips"] == 2 and figures["training_clips"] == 1
+    described = check_separation("run", ["amy_1_01", "amy_1_02"])
+    assert described["config"]["leave_out"] == "amy" and described["config"]["clips"] == 0
+    assert figures["trained_on"] == "1 real clips of mir, all of them real"
+    assert separation.origin("run") == figures["trained_on"]
+
+
+def test_separate_train_takes_real_and_synthetic_clips_and_a_list(command):
+    Path("names").write_text("titon_1_01\namy_1_02.wav  # good\n")
+    data = ("--data", clips("mir"), "synthetic", "--list", "names", "--clips", "1")
+    figures = command.json("separate", "train", *data, "--recipe", "quick", "--quick", "--out", "run")
+    assert figures["training_clips"] == 3 and figures["clips"] == 1
+    assert figures["trained_on"] == "2 real clips of mir and 1 synthetic ones"
+
+
+def test_the_options_of_separate_train_make_the_network_and_its_training(command):
+    network = (
+        "--cell",
+        "gru",
+        "--layers",
+        "2",
+        "--recurrent",
+        "1",
+        "2",
+        "--hidden-size",
+        "5",
+        "--context",
+        "0",
+    )
+    training = ("--loss", "kl", "--optimizer", "lbfgs", "--gamma", "0.2", "--frames", "9", "--batch", "2")
+    data = ("--data", clips("mir", "amy_1_01", "titon_1_01"), "--leave-out", "titon")
+    command.json(
+        "separate", "train", *data, "--recipe", "published", *network, *training, "--quick", "--out", "run"
+    )
+    described = check_separation("run", ["titon_1_01"])
+    config = described["config"]
+    assert (config["loss"], config["optimizer"], config["gamma"]) == ("kl", "lbfgs", 0.2)
+    assert (config["frames"], config["batch"], config["target"]) == (9, 2, "magnitude")
+    layers = separation.load("run").layers[0].layers
+    assert [type(layer).__name__ for layer in layers[3:]] == ["GRU", "GRU", "Dense"]
+    assert layers[3].hidden_size == 5 and layers[2].before == layers[2].after == 0
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert [row["iteration"] for row in rows] == [0]
+
+
+def test_the_same_seed_trains_the_same_separator(command):
+    options = ("--data", clips("mir"), "--leave-out", "titon", "--recipe", "causal", "--quick")
+    runs = [command.json("separate", "train", *options, "--seed", "1", "--out", out) for out in ("a", "b")]
+    assert runs[0]["gnsdr_db"] == runs[1]["gnsdr_db"] and runs[0]["gsir_db"] == runs[1]["gsir_db"]
+    np.testing.assert_array_equal(nl.load("a/model.safetensors").theta, nl.load("b/model.safetensors").theta)
+
+
+def test_separate_train_speaks_in_sentences_and_names_its_folder(command):
+    options = (
+        "--data",
+        clips("mir"),
+        "--leave-out",
+        "titon",
+        "--recipe",
+        "causal",
+        "--quick",
+        "--out",
+        "run",
+    )
+    out = command("separate", "train", *options)
+    assert command.code == 0
+    assert "1 clips of titon" in out and "GNSDR" in out and "oracle ratio mask" in out and "are in run" in out
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(
+    "rate, channels, extension", [(8000, 1, "wav"), (44_100, 2, "flac"), (16_000, 6, "wav")]
+)
+def test_separate_apply_writes_two_that_sum_to_the_song(
+    command, separators, causal, rate, channels, extension
+):
+    x = 0.1 * np.random.default_rng(0).standard_normal((rate + 7, channels))
+    song = write(f"song.{extension}", x, rate)
+    figures = command.json("separate", "apply", song, "--model", separators[causal], "--out", "parts")
+    assert (figures["samples"], figures["rate"], figures["channels"]) == (rate + 7, rate, channels)
+    assert {"seconds", "seed", "real_time_factor"} <= figures.keys()
+    assert figures["latency_ms"] == (pytest.approx(64, abs=0.1) if causal else None)
+    assert {path.name for path in Path("parts").iterdir()} == {"voice.wav", "accompaniment.wav", "apply.json"}
+    assert json.loads(Path("parts/apply.json").read_text())["samples"] == rate + 7
+    parts = [sf.read(f"parts/{name}.wav", always_2d=True) for name in ("voice", "accompaniment")]
+    assert all(its == rate and samples.shape == x.shape for samples, its in parts)
+    whole, _ = sf.read(song, always_2d=True)
+    np.testing.assert_allclose(parts[0][0] + parts[1][0], whole, rtol=0, atol=1e-6)
+
+
+def test_separate_apply_and_eval_use_the_built_in_networks(command, separators, monkeypatch):
+    def shipped(streaming=False):
+        asked.append(streaming)
+        return Path(separators[streaming], "model.safetensors")
+
+    asked: list[bool] = []
+    monkeypatch.setattr(separation, "shipped", shipped)
+    song, data = write("song.wav", signal()), clips("mir", "amy_1_01")
+    for streaming, flag in ((False, ()), (True, ("--streaming",))):
+        asked.clear()
+        figures = command.json("separate", "apply", song, "--out", "parts", *flag)
+        assert (figures["latency_ms"] is not None) == streaming
+        figures = command.json("separate", "eval", "--data", data, "--out", "run", *flag)
+        assert figures["trained_on"] == "nothing at all"
+        assert set(asked) == {streaming}
+
+
+def test_separate_apply_tells_its_speed_and_latency(command, separators):
+    song = write("song.wav", signal())
+    out = command("separate", "apply", song, "--model", separators[True], "--streaming", "--out", "parts")
+    assert "9001 samples, 1 channel(s) at 8000 Hz" in out and "times real time" in out and "64 ms" in out
+    out = command("separate", "apply", song, "--model", separators[False])
+    assert "runs/separate" in out and "64 ms" not in out and Path("runs/separate/voice.wav").exists()
+
+
+def test_separate_eval_measures_clip_by_clip(command, separators):
+    data = clips("mir", "amy_1_01", "titon_1_01")
+    figures = command.json("separate", "eval", "--data", data, "--model", separators[False], "--out", "run")
+    assert SEPARATED <= figures.keys() and figures["clips"] == 2 and figures["clips_left_out"] == 0
+    assert figures["oracle_gnsdr_db"] > 5 and figures["trained_on"] == "nothing at all"
+    assert {path.name for path in Path("run").iterdir()} == PAGE | {"config.json"}
+    check_clips("run", ["amy_1_01", "titon_1_01"])
+    assert json.loads(Path("run/config.json").read_text())["figures"]["gnsdr_db"] == figures["gnsdr_db"]
+    out = command(
+        "separate", "eval", "--data", data, "--model", separators[False], "--list", "test", "--out", "r"
+    )
+    assert command.code == 0 and "GNSDR" in out and "oracle ratio mask" in out and "the mixture itself" in out
+    check_clips("r", ["titon_1_01"])
+
+
+def test_separate_eval_makes_singers_where_there_is_no_data(command, separators):
+    options = ("--data", "synthetic", "--model", separators[True], "--quick", "--preset", "hard")
+    figures = command.json("separate", "eval", *options, "--out", "run")
+    assert figures["clips"] == 1
+    check_clips("run", ["test_hard_0"])
+
+
+def test_silence_has_figures_that_json_can_hold(command, separators):
+    folder = clips("mir", "amy_1_01")
+    sf.write("mir/amy_1_01.wav", np.zeros((SINGING_RATE, 2)), SINGING_RATE)
+    figures = command.json("separate", "eval", "--data", folder, "--model", separators[False], "--out", "run")
+    assert figures["gnsdr_db"] is None and figures["clips_left_out"] == 1
+
+
+def test_a_short_clip_has_figures_without_a_seam_ratio(command, separators):
+    folder = clips("mir", "amy_1_01", seconds=0.5)
+    figures = command.json("separate", "eval", "--data", folder, "--model", separators[False], "--out", "run")
+    assert figures["seam_ratio"] is None and figures["gnsdr_db"] is not None
+
+
+def bad_songs(name: str) -> str:
+    """Recordings that cannot be taken apart."""
+    if name == "text.wav":
+        Path(name).write_text("no sound at all" * 100)
+    elif name == "empty.wav":
+        Path(name).write_bytes(b"")
+    elif name == "nan.wav":
+        sf.write(name, np.full(5000, np.nan), RATE, subtype="FLOAT")
+    elif name == "folder.wav":
+        Path(name).mkdir()
+    return name
+
+
+@pytest.mark.parametrize("name", ["missing.wav", "text.wav", "empty.wav", "nan.wav", "folder.wav"])
+@pytest.mark.parametrize("out", [(), ("--out", "parts"), ("--out", "a/b/c")], ids=["default", "one", "three"])
+def test_separate_apply_refuses_a_bad_recording_and_leaves_no_folder(command, separators, name, out):
+    song = bad_songs(name)
+    assert name in command.refused("separate", "apply", song, "--model", separators[False], *out)
+
+
+def test_separate_apply_does_not_write_onto_its_input(command, separators):
+    for name in ("voice.wav", "accompaniment.wav"):
+        song = write(name, signal())
+        message = command.refused("separate", "apply", song, "--model", separators[True], "--out", ".")
+        assert "expected a folder other than the recording's own" in message
+        Path(name).unlink()
+
+
+def test_separate_refuses_models_that_do_not_fit(command, separators, model):
+    song = write("song.wav", signal())
+    for verb in (("apply", song), ("eval", "--data", clips("mir"))):
+        for path, words in (
+            (model, "513 magnitudes to 1026"),
+            ("nowhere", "nowhere"),
+            ("song.wav", "song.wav"),
+        ):
+            message = command.refused("separate", *verb, "--model", path, "--out", "run")
+            assert words in message
+        message = command.refused(
+            "separate", *verb, "--model", separators[False], "--streaming", "--out", "run"
+        )
+        assert "does not look ahead for --streaming" in message
+
+
+def test_a_built_in_network_that_is_not_there_is_told_by_its_name(command, monkeypatch):
+    monkeypatch.setattr(separation, "shipped", lambda streaming: Path("gone.safetensors"))
+    assert "gone.safetensors" in command.refused("separate", "apply", write("song.wav", signal()))
+
+
+BAD_SEPARATIONS = {
+    "no folder": (("--data", "nowhere"), "there is no folder nowhere"),
+    "empty folder": (("--data", "empty"), "an empty folder"),
+    "mono": (("--data", "mono"), "expected two channels, left the accompaniment and right the voice, got 1"),
+    "unknown singer": (
+        ("--data", "mir", "--leave-out", "bob"),
+        "expected a singer among amy, titon, got 'bob'",
+    ),
+    "no singer at all": (("--leave-out", "amy"), "expected a singer among none, got 'amy'"),
+    "no list": (("--data", "mir", "--list", "nowhere"), "nowhere"),
+    "no such list": (("--data", "mir", "--list", "dev"), "MIR-1K's dev list"),
+    "nothing": (("--clips", "0"), "at least one pair of voice and accompaniment"),
+    "cell": (("--cell", "lstm"), "--cell goes with --recipe published alone"),
+    "hidden size": (
+        ("--hidden-size", "9", "--recipe", "wvpnn"),
+        "--hidden-size goes with --recipe published",
+    ),
+    "layers": (
+        ("--recipe", "published", "--recurrent", "9"),
+        "expected recurrent layers among 1 to 3, got 9",
+    ),
+    "no size": (("--recipe", "published", "--hidden-size", "0"), "got 0"),
+    "updates": (("--updates", "0"), "expected updates of at least 1, got 0"),
+    "gamma": (("--gamma", "1"), "expected gamma from 0 to less than 1, got 1.0"),
+    "kl": (("--loss", "kl"), "expected the target magnitude for the loss kl"),
+}
+
+
+@pytest.mark.parametrize("options, words", BAD_SEPARATIONS.values(), ids=BAD_SEPARATIONS)
+@pytest.mark.parametrize("out", [(), ("--out", "run")], ids=["default", "out"])
+def test_separate_train_refuses_what_cannot_be_trained_on_in_one_line(command, options, words, out):
+    clips("mir")
+    clips("mono", channels=1)
+    Path("empty").mkdir()
+    assert words in command.refused("separate", "train", "--quick", *options, *out)
+
+
+@pytest.mark.parametrize("data", ["nowhere", "empty", "mono"])
+def test_separate_eval_refuses_a_folder_without_clips_in_one_line(command, separators, data):
+    clips("mono", channels=1)
+    Path("empty").mkdir()
+    assert data in command.refused("separate", "eval", "--data", data, "--model", separators[True])
+
+
+def option(words: str, name: str) -> Any:
+    """An option of a command, as its parser knows it."""
+    parser: argparse.ArgumentParser = build_parser()
+    for word in words.split():
+        (below,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+        parser = below.choices[word]
+    (found,) = (each for each in parser._actions if name in each.option_strings)
+    return found
+
+
+def test_the_choices_of_separate_are_those_that_there_are():
+    assert sorted(option("separate train", "--recipe").choices) == sorted(recipes.RECIPES)
+    assert all(
+        f"{name}:" in option("separate train", "--recipe").help for name in ("best", "causal", "quick")
+    )
+    assert sorted(option("separate train", "--cell").choices) == sorted(recipes.CELLS)
+    assert sorted(option("separate train", "--loss").choices) == sorted(separation.LOSSES)
+    assert sorted(option("separate eval", "--preset").choices) == sorted(PRESETS)
+    for name in ("target", "optimizer"):
+        known = {getattr(recipe, name) for recipe in recipes.RECIPES.values()}
+        assert known <= set(option("separate train", f"--{name}").choices)
+
+
 # ------------------------------------------------------------------------------------- bad arguments
 
 
@@ -713,12 +1053,14 @@ def test_a_model_that_gives_no_numbers_writes_no_file(command):
         ("filter", "train", "--quick"),
         ("digits", "--quick"),
         ("gradcheck", "--quick"),
+        ("separate", "train", "--quick"),
     ],
     ids=" ".join,
 )
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_an_out_that_is_a_file_is_refused_before_the_work(command, monkeypatch, argv, out):
     monkeypatch.setattr(gradients, "check_all", lambda *args: pytest.fail("the work was begun"))
+    monkeypatch.setattr(separation, "train", lambda *args, **options: pytest.fail("the work was begun"))
     Path("file").write_text("kept")
     message = command.refused(*argv, "--out", out).splitlines()
     assert "file" in message[-1]
@@ -750,6 +1092,14 @@ def test_digits_refuse_a_folder_without_them(command, data):
         (("filter", "apply", "model"), "INPUT"),
         (("filter", "export", "model", "file"), "--format"),
         (("filter", "import"), "FILE"),
+        (("separate",), "VERB"),
+        (("separate", "apply"), "SONG"),
+        (("separate", "eval"), "--data"),
+        (("separate", "eval", "--data", "x", "--preset", "loud"), "loud"),
+        (("separate", "train", "--recipe", "worst"), "worst"),
+        (("separate", "train", "--updates", "-1"), "-1"),
+        (("separate", "train", "--loss", "l1"), "l1"),
+        (("separate", "train", "--recurrent", "x"), "--recurrent"),
     ],
 )
 def test_words_the_command_does_not_know_end_with_exit_code_2(command, argv, word):
@@ -809,7 +1159,9 @@ def test_the_package_runs_as_a_module():
 
 
 def test_every_command_has_the_shared_options_and_helps(command):
-    for words in ("sine", "digits", "gradcheck", "filter train", "filter apply", "filter eval"):
+    filters = [f"filter {verb}" for verb in ("train", "apply", "eval")]
+    separations = [f"separate {verb}" for verb in ("train", "apply", "eval")]
+    for words in ("sine", "digits", "gradcheck", *filters, *separations):
         out = command(*words.split(), "--help")
         assert command.code == 0
         for option in ("--seed", "--threads", "--out", "--quick", "--json"):

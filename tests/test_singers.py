@@ -93,6 +93,8 @@ def instruments_of(monkeypatch, preset: str, clips: int) -> tuple[list[set[str]]
     for name in band.PLAYERS:
         monkeypatch.setitem(band.PLAYERS, name, player(name))
     monkeypatch.setattr(singers, "sing", sung)
+    monkeypatch.setattr(band, "static", lambda sound, gains: sound)
+    monkeypatch.setattr(band, "reverberate", lambda sound, *args: sound)
     for seed in range(clips):
         playing.append(set())
         singing.append(0)

@@ -352,9 +352,9 @@ def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Eva
             voice = separate(net, mixture[:, None], clip.rate)[:, 0]
             ideal = oracle(clip)
             result.names.append(clip.name)
-            result.fluxes.append(flux(mask_of(net, mixture, clip.rate)[:, 0]))
             for rows, estimate in ((result.estimates, voice), (result.oracle, ideal)):
                 rows.append(measure(clip.voice, clip.accompaniment, estimate, mixture - estimate))
+            result.fluxes.append(flux(mask_of(net, mixture, clip.rate)[:, 0]))
             bar.update(1)
     return result
 
