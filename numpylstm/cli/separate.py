@@ -93,7 +93,7 @@ def add_parser(tasks: Any) -> None:
     )
     evaluate.add_argument(
         "--preset",
-        choices=("plain", "small", "full", "hard"),
+        choices=("plain", "small", "full", "duet", "hard"),
         default="plain",
         help="of synthetic clips (default: plain)",
     )

@@ -80,7 +80,7 @@ class Recipe:
     updates: int = 6000
     lr: float = 2e-3
     clips: int = 1000
-    presets: tuple[tuple[str, float], ...] = (("small", 0.2), ("full", 0.6), ("hard", 0.2))
+    presets: tuple[tuple[str, float], ...] = (("small", 0.2), ("full", 0.6), ("duet", 0.2))
     gain_db: float = 5.0
     level_db: float = 3.0
     share: float = 0.6
@@ -204,9 +204,11 @@ RECIPES: dict[str, Recipe] = {
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),
         frames=64,
-        updates=400,
-        clips=150,
-        presets=(("plain", 0.5), ("hard", 0.5)),
+        updates=300,
+        clips=80,
+        presets=(("plain", 0.3), ("hard", 0.7)),
+        gain_db=8.0,
+        gamma=0.05,
         colour_db=0.0,
         doubled=0.0,
     ),

@@ -19,10 +19,13 @@ from .tones import at_level
 from .voice import draw_singer, sing
 
 LEVEL = 0.1
-"""RMS of the accompaniment; that of the voice is the same, or 5 dB below for hard clips."""
+"""RMS of the accompaniment; that of the voice is the same, or 5 dB below where another sings too."""
 
-PRESETS = ("small", "hard", "full", "plain")
-HARD_DB = -5.0
+PRESETS = ("small", "duet", "full", "plain", "hard")
+
+SOFTER_DB = -5.0
+BACKING_DB = {"duet": (-10.0, -5.0), "hard": (-14.0, -9.0)}
+"""How loud the voice is where there is a second one, and that one, from and to, both against the band."""
 
 
 def synthetic_singer(
@@ -35,7 +38,9 @@ def synthetic_singer(
         preset: "plain": voice as loud as a small band that keeps in the background;
             "small": a small band whose chords are as loud as its bass, in a third of the clips with a lead;
             "full": a large band, mostly with a lead instrument;
-            "hard": a large band with a lead instrument always, a backing voice, and the voice 5 dB down.
+            "duet": a large band with a lead instrument always, the voice 5 dB down, and another that is
+            nearly as loud;
+            "hard": the same, but the other is a backing voice, 4 dB below the singer's at most.
 
     Raises:
         ValueError: an unknown split or preset, less than a second, a rate below 8000 Hz.
@@ -52,13 +57,14 @@ def synthetic_singer(
     score = compose(seconds, split, rng)
     singer = draw_singer(split, rng)
     voice = at_level(sing(singer, melody(score, singer.low, singer.high, rng), n, rate, rng), LEVEL)
-    hard = preset == "hard"
     band = at_level(play(score, n, rate, rng, BANDS[preset]), LEVEL)
-    if hard:
+    if preset in BACKING_DB:
         other = draw_singer(split, rng)
         backing = sing(other, melody(score, other.low, other.high, rng), n, rate, rng)
-        band = at_level(band + at_level(backing, LEVEL * 10.0 ** (rng.uniform(-10, -5) / 20)), LEVEL)
-        voice = voice * 10.0 ** (HARD_DB / 20)
+        band = at_level(
+            band + at_level(backing, LEVEL * 10.0 ** (rng.uniform(*BACKING_DB[preset]) / 20)), LEVEL
+        )
+        voice = voice * 10.0 ** (SOFTER_DB / 20)
     return Clip(f"{split}_{preset}_{seed}", voice, band, rate)
 
 

@@ -44,6 +44,7 @@ BANDS = {
     "plain": Band(BACKING, softer_db=6.0),
     "small": Band(FEW),
     "full": Band(MANY, twice=0.3),
+    "duet": Band(MANY | {"lead": 1.0}, twice=0.3),
     "hard": Band(MANY | {"lead": 1.0}, twice=0.3),
 }
 
