@@ -51,13 +51,13 @@ def test_a_clip_is_the_same_for_a_seed_and_another_for_another(preset):
 
 def test_presets_of_a_seed_are_different_clips():
     clips = [synthetic_singer(0, preset=preset, seconds=1) for preset in PRESETS]
-    assert len({clip.voice.tobytes() for clip in clips}) == len({clip.name for clip in clips}) == 4
+    assert len({clip.voice.tobytes() for clip in clips}) == len({clip.name for clip in clips}) == len(PRESETS)
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100])
 @pytest.mark.parametrize("seconds", [1, 2.3])
 def test_every_rate_and_length_gives_finite_sound_at_the_stated_levels(rate, seconds):
-    for preset, split in zip(PRESETS, ("train", "test", "train", "test"), strict=True):
+    for preset, split in zip(PRESETS, ("train", "test", "train", "test", "train"), strict=True):
         clip = synthetic_singer(1, preset=preset, split=split, seconds=seconds, rate=rate)
         assert clip.rate == rate
         assert clip.voice.shape == clip.accompaniment.shape == (round(seconds * rate),)
