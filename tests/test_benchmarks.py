@@ -1,15 +1,18 @@
-"""The speed benchmark: its baseline computes what ours does, its arithmetic is right, bad input is told."""
+"""The benchmarks: baselines compute what ours does, the arithmetic is right, bad input is told."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
+import separation  # noqa: E402
 import speed  # noqa: E402
 from speed_peers import processes, report, timing  # noqa: E402
 from speed_peers.agreement import largest_difference  # noqa: E402
@@ -150,3 +153,62 @@ def test_a_peer_that_is_not_installed_gets_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert speed.main(["--quick", "--peers", "naive,jax"]) == 2
     assert capsys.readouterr().err == "speed: jax is not installed, and --peers asks for it\n"
+
+
+# --------------------------------------------------------------------------------------- separation
+
+
+def test_a_figure_of_separation_is_judged_by_its_target_and_its_time():
+    row = separation.Row("voice: GNSDR", 8.7, "dB", 8.6, seconds=50.0, limit=60.0)
+    assert not row.missed and row._replace(value=8.5).missed and row._replace(value=np.nan).missed
+    assert row._replace(seconds=61.0).missed
+    below = separation.Row("seams", 1.2, "", 1.1, at_least=False)
+    assert below.missed and not below._replace(value=1.0).missed
+    assert not separation.Row("oracle", 1.0).missed, "there is nothing to judge by"
+    assert row.line().split() == ["voice:", "GNSDR", "8.7", "dB", ">=8.6", "50.0", "(60)"]
+    assert below.line().endswith("MISSED") and "MISSED" not in below.line(judged=False)
+    missing = separation.Row("voice", missing="no --data to measure with")
+    assert not missing.missed and missing.line().split(maxsplit=1) == [
+        "voice",
+        "-  no --data to measure with",
+    ]
+
+
+def test_the_rows_of_separation_without_data_or_weights_say_so(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        separation.separation, "shipped", lambda streaming=False: tmp_path / "gone.safetensors"
+    )
+    options = ["--quick", "--only", "shipped,left out,bss_eval,seams,apply", "--out", str(tmp_path / "out")]
+    assert separation.main(options) == 0
+    out = capsys.readouterr().out
+    assert out.count("there is no gone.safetensors") == 2 and "no --data, or no --leave-out" in out
+    for words in ("untrained best", "untrained causal, streaming", "latency", "state reset", "state carried"):
+        assert words in out
+    assert "mir_eval" in out and "MISSED" not in out
+    rows = json.loads((tmp_path / "out" / "separation.json").read_text())
+    values = {row["name"].strip(): row["value"] for row in rows}
+    assert values["largest difference of the sum to the song"] < 1e-6
+    assert values["carried: largest difference to the whole at once"] < 1e-5
+    assert (tmp_path / "out" / "separation.txt").read_text().splitlines() == out.splitlines()[1:]
+
+
+def test_separation_is_trained_and_measured_with_singers_left_out(capsys, tmp_path):
+    t = np.arange(24_000) / 16_000
+    for number, name in enumerate(("amy_1_01", "titon_1_01")):
+        hiss = 0.1 * np.random.default_rng(number).standard_normal(len(t))
+        sf.write(tmp_path / f"{name}.wav", np.stack([hiss, 0.2 * np.sin(1000 * (1 + number) * t)], 1), 16_000)
+    data = ["--data", str(tmp_path), "--leave-out", "titon", "--recipe", "quick"]
+    assert separation.main(["--quick", "--only", "left out,quick", *data]) == 0
+    out = capsys.readouterr().out
+    for words in ("titon left out: GNSDR", "1 plain singers: GNSDR", "1 hard singers: GSAR", "seam ratio"):
+        assert words in out
+    assert out.count("oracle ratio mask: GNSDR") == out.count("the mixture itself") == 3
+
+
+def test_what_the_separation_benchmark_cannot_do_is_told(capsys, tmp_path):
+    with pytest.raises(SystemExit) as exit:
+        separation.main(["--quick", "--only", "speed"])
+    assert exit.value.code == 2 and "expected parts among shipped, quick" in capsys.readouterr().err
+    options = ["--data", str(tmp_path), "--leave-out", "amy"]
+    assert separation.main(["--quick", "--only", "left out", *options]) == 2
+    assert "expected clips in" in capsys.readouterr().err
