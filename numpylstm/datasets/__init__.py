@@ -1,4 +1,4 @@
-"""Material to train on: windows of a signal, MNIST digits, plucked strings and melodies, singers and stems."""
+"""Material to train on: windows of a signal, MNIST digits, plucked strings, melodies, singers and stems."""
 
 from .melodies import plucked_melodies
 from .mnist import Digits, load_mnist, read_idx

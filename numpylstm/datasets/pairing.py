@@ -1,8 +1,8 @@
 """Mixtures to train on: any voice over any accompaniment, made on the fly.
 
 A voice is shifted against its own accompaniment by starting it elsewhere (the circular shift of Huang et al.,
-IEEE/ACM TASLP 23(12), 2015), or put over another's; both may be played faster or slower, and one accompaniment
-over another. None of this costs memory, and no mixture comes twice.
+IEEE/ACM TASLP 23(12), 2015), or put over another's; both may be played faster or slower, and one
+accompaniment over another. None of this costs memory, and no mixture comes twice.
 """
 
 from collections.abc import Iterable, Sequence
@@ -127,7 +127,7 @@ def _fill(segment: Array, sound: Array, start: int, speed: float, gain: float = 
         heard[done : done + len(piece)] = piece
         done, start = done + len(piece), 0
     if speed != 1:
-        # Between neighbours in a straight line: what that adds lies above the notes, and it costs next to nothing.
+        # Straight lines between neighbours: what that adds lies above the notes, and it costs almost nothing.
         segment[:] = np.interp(np.arange(n) * speed, np.arange(len(heard)), heard)
     rms = float(np.sqrt(np.dot(segment, segment) / n))
     segment *= gain / max(rms, SILENT)

@@ -131,7 +131,7 @@ def both_directions(rng: np.random.Generator, size: int = 256, hidden: int = 160
     return _network(Context(BINS, 1, 1), dense, pair(), pair(), Dense(size, 2 * BINS), rng=rng)
 
 
-def forwards(rng: np.random.Generator, size: int = 160, before: int = 1) -> Layer:
+def forwards(rng: np.random.Generator, size: int = 128, before: int = 1) -> Layer:
     """The same without lookahead."""
 
     def one() -> Layer:
@@ -150,7 +150,7 @@ def published(
     hidden_size: int = 500,
     context: int = 1,
 ) -> Layer:
-    """Hidden layers, counted from 1, of which those in `recurrent` are recurrent: DRNN-k for one, sRNN for all.
+    """Hidden layers, counted from 1, of which `recurrent` are recurrent: DRNN-k for one, sRNN for all.
 
     Args:
         cell: "rnn" (with relu), "lstm" or "gru".
@@ -179,7 +179,7 @@ def published(
 
 
 def vector_products(rng: np.random.Generator, coding: str, hidden_size: int = 256) -> Layer:
-    """Three vector product layers, the components of which are three frames ("frames") or colours ("colour")."""
+    """Three vector product layers whose components are three frames ("frames") or colours ("colour")."""
     if coding == "frames":
         heard: list[Layer] = [Compress(10.0), Standardize(BINS), Context(BINS, 1, 1)]
     else:
@@ -200,7 +200,7 @@ PUBLISHED = Recipe(published, target="magnitude", gamma=0.05, lr=1e-3, colour_db
 
 RECIPES: dict[str, Recipe] = {
     "best": Recipe(both_directions),
-    "causal": Recipe(forwards, level_db=10.0),
+    "causal": Recipe(forwards, level_db=10.0, updates=4000),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),
         frames=64,

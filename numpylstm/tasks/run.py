@@ -29,13 +29,13 @@ MODEL = "model.safetensors"
 def open_run(out: str | PathLike[str]) -> Iterator[Path]:
     """The run folder, made before the work, so that what cannot be written is known before and not after.
 
-    If the work fails, a folder made here and still empty is taken away again.
+    If the work fails, folders made here and still empty are taken away again.
 
     Raises:
         ValueError: there is a file of this name, or in the way to it.
     """
     folder = Path(out)
-    existed = folder.exists()
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -49,8 +49,10 @@ def open_run(out: str | PathLike[str]) -> Iterator[Path]:
     try:
         yield folder
     except BaseException:
-        if not existed and not any(folder.iterdir()):
-            folder.rmdir()
+        for path in missing:
+            if any(path.iterdir()):
+                break
+            path.rmdir()
         raise
 
 

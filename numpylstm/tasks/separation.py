@@ -69,7 +69,7 @@ BLOCK = 65536
 """Samples of a recording that are read at once."""
 
 SEAM = 32
-"""Frames of the blocks whose borders the seam ratio looks at: those that the plain stack is run in (`blocks`)."""
+"""Frames of the blocks whose borders the seam ratio looks at: those of the plain stack (`blocks`)."""
 
 HELD_OUT = 12
 """Synthetic clips of singers never trained on, by which a training is judged where nothing else is given."""
@@ -109,12 +109,16 @@ class Evaluation:
     fluxes: list[Array]
 
     def figures(self) -> dict[str, Any]:
-        """Means over the clips, weighted by length, of voice and accompaniment, in dB."""
+        """Means over the clips, weighted by length, of voice and accompaniment, in dB.
+
+        The seam ratio is NaN if no clip lasts for more than a block, which is a second.
+        """
         voice, accompaniment = (
             global_measures(self.estimates),
             global_measures(self.estimates, "accompaniment"),
         )
         oracle = global_measures(self.oracle)
+        known = any(len(changes) >= SEAM for changes in self.fluxes)
         return {
             "gnsdr_db": voice.gnsdr,
             "gsir_db": voice.gsir,
@@ -123,7 +127,7 @@ class Evaluation:
             "oracle_gnsdr_db": oracle.gnsdr,
             "oracle_gsir_db": oracle.gsir,
             "oracle_gsar_db": oracle.gsar,
-            "seam_ratio": flux_ratio(self.fluxes, SEAM),
+            "seam_ratio": flux_ratio(self.fluxes, SEAM) if known else np.nan,
             "clips": len(self.names),
             "clips_left_out": voice.left_out,
         }
@@ -184,7 +188,7 @@ def _chain(folders: Sequence[Stems]) -> Stems:
 
 
 def stems(folder: str, names: str | None = None) -> Stems:
-    """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's own train, dev or test list."""
+    """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's train, dev or test list."""
     if names in LISTS and not Path(names).exists():
         return load_stems(folder, rate=RATE).mir1k(names)
     return load_stems(folder, rate=RATE, names=names)
@@ -214,10 +218,10 @@ def train(
     if quick:
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
     first = (len(clips), recipe.share) if len(clips) else None
+    net = recipe.build(rng)  # first, for what cannot be built is to be known before the work
     mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled, first=first)
     if held_out is None:
         held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
-    net = recipe.build(rng)
     batches = Batches(mixtures, recipe)
     standardize(net, [batches.draw(rng)[0] for _ in range(8)])
     dev = Batches(Mixtures((clip.voice, clip.accompaniment) for clip in held_out), recipe).draw(
@@ -318,9 +322,9 @@ def fit_lbfgs(
 ) -> History:
     """Train by SciPy's L-BFGS, a few iterations on each of a sequence of large batches.
 
-    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; LARGE minibatches side by
-    side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for deep
-    learning", ICML 2011).
+    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; LARGE minibatches side
+    by side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for
+    deep learning", ICML 2011).
     """
     history, started, done = History(unit="iteration", every=STEPS), time.perf_counter(), 0
     with progress_bar(batches.recipe.updates, "iteration", progress, "L-BFGS") as bar:
@@ -359,7 +363,7 @@ def mask_of(net: Layer, mixture: Array, rate: int) -> Array:
     """How much of each bin of a mixture (n,) is voice, (T, 1, bins), from all of it at once."""
     frames = Frames(rate)
     level = STREAMED_LEVEL if net.causal else max(float(np.sqrt(np.mean(np.square(mixture)))), wav.SILENCE)
-    x = frames.magnitudes(stft(mixture[:, None], frames.window, frames.hop), level)
+    x = frames.magnitudes(frames.cut(mixture[:, None]), level)
     return frames.masks(x, net.predict(x))
 
 
@@ -409,10 +413,10 @@ def oracle(clip: Clip) -> Array:
     """The voice (n,) that the ratio mask of the true sources separates: no such mask can do much better."""
     frames = Frames(clip.rate)
     voice, accompaniment = (
-        stft(source, frames.window, frames.hop) for source in (clip.voice, clip.accompaniment)
+        stft(source, sine_window(frames.n), frames.hop) for source in (clip.voice, clip.accompaniment)
     )
     mask = ratio_mask(voice, accompaniment)
-    return istft(mask * (voice + accompaniment), frames.window, frames.hop, len(clip.voice))
+    return istft(mask * (voice + accompaniment), sine_window(frames.n), frames.hop, len(clip.voice))
 
 
 def shipped(streaming: bool = False) -> Path:
@@ -424,7 +428,7 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
     """The network of a run folder or model file; None: the one that comes with the package.
 
     Raises:
-        ValueError: the network does not share magnitudes out, or `streaming` is asked of one that looks ahead.
+        ValueError: the network does not share magnitudes out, or `streaming` of one that looks ahead.
     """
     net = checkpoint.load(shipped(streaming) if path is None else find_model(path))
     try:
@@ -437,7 +441,8 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
         )
     if streaming and not net.causal:
         raise ValueError(
-            f"expected a network that does not look ahead for --streaming (recipe causal), got {fspath(path or '')}"
+            "expected a network that does not look ahead for --streaming (recipe causal), "
+            f"got {fspath(path or '')}"
         )
     return net
 
@@ -464,7 +469,8 @@ def apply(
     """Take a recording apart: `voice.wav` and `accompaniment.wav` in a folder that is there.
 
     Any rate, any number of channels, any length: no more than some blocks are ever in memory. Both have the
-    recording's length, rate and channels, and sum to it. They hold floats: a part can be louder than the whole.
+    recording's length, rate and channels, and sum to it. They hold floats: a part can be louder than the
+    whole.
 
     Returns:
         Figures samples, rate, channels, real_time_factor, latency_ms (of a network that does not look ahead).

@@ -6,8 +6,8 @@ its first 513 bins are the same frequencies; what lies above 8 kHz goes with the
 are those of the mean of the channels, and every channel keeps its own phase. The accompaniment is what is
 left: the two sum to the recording.
 
-A network that looks ahead runs over pieces of 20 s that overlap by 4 s and are faded into each other. One that
-does not (`causal`) runs from frame to frame with its state carried on, one frame behind the sound.
+A network that looks ahead runs over pieces of 20 s that overlap by 4 s and are faded into each other. One
+that does not (`causal`) runs from frame to frame with its state carried on, one frame behind the sound.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
 
-from ..audio.stft import istft, sine_window, stft
+from ..audio.stft import sine_window
 from ..layers import Layer
 
 Array = NDArray[Any]
@@ -40,7 +42,7 @@ NORM = np.sqrt(FRAME / 2)
 
 @dataclass(frozen=True)
 class Frames:
-    """How a recording at some rate is cut into frames of 64 ms, and its bins brought to those of a network."""
+    """How a recording at some rate is cut into frames of 64 ms, its bins brought to those of a network."""
 
     rate: int
 
@@ -53,12 +55,24 @@ class Frames:
     def hop(self) -> int:
         return self.n // 2
 
-    @property
-    def window(self) -> Array:
-        return sine_window(self.n)
+    def cut(self, sound: Array) -> Array:
+        """The spectra (T, channels, n // 2 + 1) of the frames that lie wholly within a sound (m, channels)."""
+        # In float32 and all at once: four times as fast as SciPy's ShortTimeFFT, frame by frame in float64.
+        framed = sliding_window_view(sound.astype(np.float32, copy=False), self.n, axis=0)[:: self.hop]
+        return np.asarray(rfft(framed * sine_window(self.n).astype(np.float32)))
+
+    def join(self, spectra: Array) -> Array:
+        """The sound ((T + 1) hop, channels) of spectra (T, channels, n // 2 + 1): its first and last half frame
+        are of one frame alone and lack what the one before or after it would add.
+        """
+        framed = irfft(spectra, self.n) * sine_window(self.n).astype(np.float32)
+        halves = np.zeros((len(spectra) + 1, self.hop, spectra.shape[1]), framed.dtype)
+        halves[:-1] = framed[:, :, : self.hop].swapaxes(1, 2)
+        halves[1:] += framed[:, :, self.hop :].swapaxes(1, 2)
+        return halves.reshape(-1, spectra.shape[1])
 
     def magnitudes(self, spectrum: Array, level: float) -> Array:
-        """What the network hears of a spectrum (T, channels, bins): (T, 1, BINS), 1 where noise has the level."""
+        """What is heard of a spectrum (T, channels, bins): (T, 1, BINS), 1 where noise has the level."""
         x = np.abs(spectrum.mean(axis=1, keepdims=True)) / (level * NORM * self.rate / RATE)
         x = x[:, :, :BINS]
         return np.pad(x, ((0, 0), (0, 0), (0, BINS - x.shape[2]))).astype(np.float32)
@@ -76,15 +90,16 @@ class Frames:
 
 def voice_of(net: Layer, samples: Array, frames: Frames, level: float) -> Array:
     """The voice (n, channels) in samples (n, channels), all at once; `level` is the recording's RMS."""
-    spectrum = stft(samples.astype(np.float32), frames.window, frames.hop)
-    x = frames.magnitudes(spectrum, level)
-    return istft(spectrum * frames.masks(x, net.predict(x)), frames.window, frames.hop, len(samples))
+    n, hop = len(samples), frames.hop
+    spectra = frames.cut(np.pad(samples, ((hop, hop + -n % hop), (0, 0))))
+    x = frames.magnitudes(spectra, level)
+    return frames.join(spectra * frames.masks(x, net.predict(x)))[hop : hop + n]
 
 
 def voice_in_pieces(
     net: Layer, read: Callable[[int, int], Array], length: int, frames: Frames, level: float
 ) -> Iterator[Array]:
-    """The voice of a recording of any length, piece by piece: `read(start, stop)` gives samples (n, channels)."""
+    """The voice of a recording of any length in pieces: `read(start, stop)` gives samples (n, channels)."""
     piece, overlap = PIECE * frames.hop, OVERLAP * frames.hop
     # Where both pieces sound: the one fades out and the other in, once each has heard what is around it.
     fade = np.clip(np.linspace(-0.5, 1.5, overlap), 0, 1)[:, None]
@@ -107,7 +122,8 @@ class OnlineSeparator:
         separator = OnlineSeparator(net, rate=44100, channels=2)
         voice = separator.process(block)          # (n, channels) -> (n, channels), any n
 
-    Any split into blocks gives the same result. The first `latency` samples that come out are silence.
+    Any split into blocks gives the same result. The first `latency` samples that come out are of the time
+    before the sound.
     """
 
     def __init__(self, net: Layer, rate: int, channels: int) -> None:
@@ -116,7 +132,6 @@ class OnlineSeparator:
                 "expected a network that does not look ahead, got one that needs the whole sequence"
             )
         self.frames, self.stream = Frames(rate), net.stream()
-        self.window = self.frames.window[:, None]
         # Heard and not yet in a frame, begun with the half frame of silence that the first one overlaps with.
         self.heard = np.zeros((self.frames.hop, channels))
         self.tail = np.zeros((self.frames.hop, channels))  # of the last frame, to be added to the next one
@@ -128,19 +143,15 @@ class OnlineSeparator:
         return self.frames.n
 
     def process(self, block: Array) -> Array:
-        n, hop = self.frames.n, self.frames.hop
+        hop = self.frames.hop
         self.heard = np.concatenate([self.heard, block])
-        count = max(len(self.heard) // hop - 1, 0)
-        if count:
-            cut = np.stack([self.heard[t * hop : t * hop + n] for t in range(count)])
-            spectrum = np.fft.rfft(cut * self.window, axis=1).swapaxes(1, 2)
-            x = self.frames.magnitudes(spectrum, STREAMED_LEVEL)
-            spectrum *= self.frames.masks(x, self.stream.process(x))
-            voice = np.fft.irfft(spectrum.swapaxes(1, 2), n, axis=1) * self.window
-            voice[1:, :hop] += voice[:-1, hop:]
-            voice[0, :hop] += self.tail
-            self.tail = voice[-1, hop:]
-            self.heard = self.heard[count * hop :]
-            self.ready = np.concatenate([self.ready, voice[:, :hop].reshape(-1, block.shape[1])])
+        if len(self.heard) >= self.frames.n:
+            spectra = self.frames.cut(self.heard)
+            x = self.frames.magnitudes(spectra, STREAMED_LEVEL)
+            voice = self.frames.join(spectra * self.frames.masks(x, self.stream.process(x)))
+            voice[:hop] += self.tail
+            self.tail = voice[-hop:]
+            self.heard = self.heard[len(spectra) * hop :]
+            self.ready = np.concatenate([self.ready, voice[:-hop]])
         done, self.ready = self.ready[: len(block)], self.ready[len(block) :]
         return done

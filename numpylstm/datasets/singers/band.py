@@ -138,7 +138,8 @@ def drums(score: Score, n: int, rate: int, rng: np.random.Generator) -> Array:
     snare += (
         rng.uniform(0.3, 1.5) * np.sin(2 * np.pi * rng.uniform(160, 260) * seconds) * np.exp(-25 * seconds)
     )
-    hat = sosfilt(butter(4, rng.uniform(4000, 6500), "highpass", fs=rate, output="sos"), noise)
+    lowest = min(rng.uniform(4000, 6500), 0.45 * rate)
+    hat = sosfilt(butter(4, lowest, "highpass", fs=rate, output="sos"), noise)
     closed, opened = (
         hat * np.exp(-seconds * rng.uniform(40, 120)),
         hat * np.exp(-seconds * rng.uniform(6, 15)),
@@ -174,7 +175,7 @@ PLAYERS: dict[str, Callable[[Score, int, int, np.random.Generator], Array]] = {
 def _timbre(
     rng: np.random.Generator, ring: tuple[float, float], brightness: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """Of a struck string: seconds to ring, brightness at the start, and how much faster high harmonics fade."""
+    """Of a struck string: seconds to ring, brightness at the start, how much faster high harmonics fade."""
     return rng.uniform(*ring), rng.uniform(*brightness), rng.uniform(0.02, 0.3)
 
 

@@ -47,7 +47,7 @@ class Chord:
 
 @dataclass(frozen=True)
 class Score:
-    """What is played in one clip; `beat` and `bar` in seconds, `scale` the pitches of the key from 0 to 127."""
+    """What is played in one clip; `beat`, `bar` in seconds, `scale` the pitches of the key from 0 to 127."""
 
     seconds: float
     beat: float

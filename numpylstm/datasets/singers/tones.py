@@ -44,7 +44,8 @@ def _sine(turns: Array) -> Array:
 def colour(sound: Array, envelope: Array) -> Array:
     """A sound (n,) through a filter that changes: gains (frames, FRAME // 2 + 1), one row every HOP samples.
 
-    Overlapping frames with a root of a Hann window before and after: with gains of 1 the sound is unchanged.
+    Overlapping frames with a root of a Hann window before and after: with gains of 1 the sound is unchanged,
+    but for the first and last HOP samples, which fewer frames see.
     """
     n, count = len(sound), len(envelope)
     window = np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) * np.sqrt(2 * HOP / FRAME)
@@ -66,7 +67,7 @@ def frequencies(rate: int) -> Array:
 
 
 def equalizer(rate: int, rng: np.random.Generator, spread: float = 4.0) -> Array:
-    """Gains (1, FRAME // 2 + 1) of a curve that wanders by some dB from octave to octave: a microphone, a body."""
+    """Gains (1, FRAME // 2 + 1) that wander by some dB from octave to octave: a microphone, a body."""
     octaves = np.log2(np.maximum(frequencies(rate), 40.0) / 40.0)
     curve = np.interp(octaves, np.arange(10), rng.normal(0, spread, 10))
     return 10.0 ** (curve / 20)[None, :]
@@ -81,7 +82,7 @@ def static(sound: Array, gains: Array) -> Array:
 
 
 def reverberate(sound: Array, seconds: float, level: float, rate: int, rng: np.random.Generator) -> Array:
-    """With the sound of a room: noise that falls by 60 dB in so many seconds, at a level below the sound's own."""
+    """In a room: with noise that falls by 60 dB in so many seconds, at a level in parts of the sound's."""
     from scipy.signal import oaconvolve
 
     n = max(round(seconds * rate), 2)

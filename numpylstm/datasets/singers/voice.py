@@ -262,7 +262,7 @@ def _consonant(
 
 
 def _tract(formants: NDArray[np.float64], f: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Gains (count, bins) of five resonances one after the other: Klatt, J. Acoust. Soc. Am. 67, 1980, fig. 6."""
+    """Gains (count, bins) of five resonances in a row: D. Klatt, J. Acoust. Soc. Am. 67, 1980, fig. 6."""
     gains = np.ones((len(formants), len(f)))
     for k, bandwidth in enumerate((70, 90, 130, 200, 280)):
         F = formants[:, k : k + 1]
