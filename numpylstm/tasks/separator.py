@@ -19,10 +19,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
+from ..audio import wav
 from ..audio.stft import sine_window
 from ..layers import Layer
 
 Array = NDArray[Any]
+Read = Callable[[int, int], Array]
+"""`read(start, stop)` gives the samples (stop - start, channels) of a recording."""
 
 RATE, FRAME, HOP, BINS = 16_000, 1024, 512, 513
 """Hz, samples of a frame, samples from one to the next, bins: what networks are trained on."""
@@ -35,6 +38,9 @@ PIECE, OVERLAP = 640, 128
 
 STREAMED_LEVEL = 0.1
 """RMS, -20 dBFS, that a network without lookahead takes every recording to have: it cannot know."""
+
+BLOCK = 65536
+"""Samples of a recording that are read at once."""
 
 NORM = np.sqrt(FRAME / 2)
 """What the magnitudes of noise of RMS 1 are, about: the root of the window's energy."""
@@ -96,9 +102,7 @@ def voice_of(net: Layer, samples: Array, frames: Frames, level: float) -> Array:
     return frames.join(spectra * frames.masks(x, net.predict(x)))[hop : hop + n]
 
 
-def voice_in_pieces(
-    net: Layer, read: Callable[[int, int], Array], length: int, frames: Frames, level: float
-) -> Iterator[Array]:
+def voice_in_pieces(net: Layer, read: Read, length: int, frames: Frames, level: float) -> Iterator[Array]:
     """The voice of a recording of any length in pieces: `read(start, stop)` gives samples (n, channels)."""
     piece, overlap = PIECE * frames.hop, OVERLAP * frames.hop
     # Where both pieces sound: the one fades out and the other in, once each has heard what is around it.
@@ -155,3 +159,37 @@ class OnlineSeparator:
             self.ready = np.concatenate([self.ready, voice[:-hop]])
         done, self.ready = self.ready[: len(block)], self.ready[len(block) :]
         return done
+
+
+def separate(net: Layer, samples: Array, rate: int) -> Array:
+    """The voice (n, channels) in samples (n, channels) that are in memory; the rest is the accompaniment."""
+
+    def read(start: int, stop: int) -> Array:
+        return samples[start:stop]
+
+    return np.concatenate(list(voice_blocks(net, read, len(samples), samples.shape[1], rate)))
+
+
+def voice_blocks(net: Layer, read: Read, length: int, channels: int, rate: int) -> Iterator[Array]:
+    """The voice of a recording of any length, in blocks: `read(start, stop)` gives its samples."""
+    frames = Frames(rate)
+    if not net.causal:
+        yield from voice_in_pieces(net, read, length, frames, root_mean_square(read, length))
+        return
+    online = OnlineSeparator(net, rate, channels)
+    ahead = online.latency
+    for start in range(0, length + ahead, BLOCK):
+        block = read(min(start, length), min(start + BLOCK, length))
+        missing = min(start + BLOCK, length + ahead) - start - len(block)
+        voice = online.process(np.concatenate([block, np.zeros((missing, channels))]))
+        late = min(max(ahead - start, 0), len(voice))
+        if late < len(voice):
+            yield voice[late:]
+
+
+def root_mean_square(read: Read, length: int) -> float:
+    """The RMS of the mean of the channels; at least -120 dBFS."""
+    energy = 0.0
+    for start in range(0, length, BLOCK):
+        energy += float(np.square(read(start, min(start + BLOCK, length)).mean(axis=1)).sum())
+    return max(float(np.sqrt(energy / length)), wav.SILENCE)
