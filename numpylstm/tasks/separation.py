@@ -120,7 +120,7 @@ def _chain(folders: Sequence[Stems]) -> Stems:
 
 def stems(folder: str, names: str | None = None) -> Stems:
     """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's train, dev or test list."""
-    if names in LISTS and not Path(names).exists():
+    if names in LISTS and not Path(names).is_file():  # a folder of that name is no list
         return load_stems(folder, rate=RATE).mir1k(names)
     return load_stems(folder, rate=RATE, names=names)
 
