@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import wav
-from ..audio.bss_eval import ClipMeasures, global_measures, measure
+from ..audio.bss_eval import FILTER_LENGTH, ClipMeasures, global_measures, measure
 from ..audio.masks import flux, flux_ratio, ratio_mask
 from ..audio.stft import istft, sine_window, stft
 from ..datasets import Clip
@@ -94,11 +94,22 @@ class Evaluation:
 
 
 def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Evaluation:
-    """Separate every clip and measure it with BSS-EVAL, and the ratio mask of its true sources beside it."""
+    """Separate every clip and measure it with BSS-EVAL, and the ratio mask of its true sources beside it.
+
+    Raises:
+        ValueError: no clips at all, or one shorter than two filters of BSS-EVAL or a frame.
+    """
+    if not len(clips):
+        raise ValueError("expected clips to measure with, got none")
     result = Evaluation([], [], [], [])
     with progress_bar(len(clips), "clip", progress, "measuring") as bar:
         for clip in clips:
-            mixture = clip.voice + clip.accompaniment
+            mixture = clip.mixture
+            shortest = max(2 * FILTER_LENGTH, Frames(clip.rate).n)
+            if len(mixture) < shortest:
+                raise ValueError(
+                    f"expected clips of at least {shortest} samples, got {clip.name} with {len(mixture)}"
+                )
             voice = separate(net, mixture[:, None], clip.rate)[:, 0]
             ideal = oracle(clip)
             result.names.append(clip.name)
