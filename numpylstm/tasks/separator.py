@@ -48,9 +48,16 @@ NORM = np.sqrt(FRAME / 2)
 
 @dataclass(frozen=True)
 class Frames:
-    """How a recording at some rate is cut into frames of 64 ms, its bins brought to those of a network."""
+    """How a recording at some rate is cut into frames of 64 ms, its bins brought to those of a network.
+
+    Raises ValueError for a rate below 16 Hz, at which such a frame is not two samples.
+    """
 
     rate: int
+
+    def __post_init__(self) -> None:
+        if self.hop < 1:
+            raise ValueError(f"expected a rate of at least 16 Hz, got {self.rate}")
 
     @property
     def n(self) -> int:
@@ -62,14 +69,15 @@ class Frames:
         return self.n // 2
 
     def cut(self, sound: Array) -> Array:
-        """The spectra (T, channels, n // 2 + 1) of the frames that lie wholly within a sound (m, channels)."""
+        """Spectra (T, channels, n // 2 + 1) of the frames that lie wholly within a sound (m, channels)."""
         # In float32 and all at once: four times as fast as SciPy's ShortTimeFFT, frame by frame in float64.
         framed = sliding_window_view(sound.astype(np.float32, copy=False), self.n, axis=0)[:: self.hop]
         return np.asarray(rfft(framed * sine_window(self.n).astype(np.float32)))
 
     def join(self, spectra: Array) -> Array:
-        """The sound ((T + 1) hop, channels) of spectra (T, channels, n // 2 + 1): its first and last half frame
-        are of one frame alone and lack what the one before or after it would add.
+        """The sound ((T + 1) hop, channels) of spectra (T, channels, n // 2 + 1).
+
+        Its first and last half frame are of one frame alone: they lack what another would add.
         """
         framed = irfft(spectra, self.n) * sine_window(self.n).astype(np.float32)
         halves = np.zeros((len(spectra) + 1, self.hop, spectra.shape[1]), framed.dtype)
@@ -128,6 +136,8 @@ class OnlineSeparator:
 
     Any split into blocks gives the same result. The first `latency` samples that come out are of the time
     before the sound.
+
+    Raises ValueError for a network that looks ahead, and for a block of another shape.
     """
 
     def __init__(self, net: Layer, rate: int, channels: int) -> None:
@@ -135,7 +145,7 @@ class OnlineSeparator:
             raise ValueError(
                 "expected a network that does not look ahead, got one that needs the whole sequence"
             )
-        self.frames, self.stream = Frames(rate), net.stream()
+        self.frames, self.stream, self.channels = Frames(rate), net.stream(), channels
         # Heard and not yet in a frame, begun with the half frame of silence that the first one overlaps with.
         self.heard = np.zeros((self.frames.hop, channels))
         self.tail = np.zeros((self.frames.hop, channels))  # of the last frame, to be added to the next one
@@ -147,6 +157,9 @@ class OnlineSeparator:
         return self.frames.n
 
     def process(self, block: Array) -> Array:
+        """A block (n, channels) -> the voice (n, channels) of `latency` samples before."""
+        if np.ndim(block) != 2 or block.shape[1] != self.channels:
+            raise ValueError(f"expected a block of shape (n, {self.channels}), got {np.shape(block)}")
         hop = self.frames.hop
         self.heard = np.concatenate([self.heard, block])
         if len(self.heard) >= self.frames.n:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from importlib.resources import files as package_files
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import checkpoint
 from ..audio import wav
+from ..files import atomic_write
 from ..layers import Layer
 from .run import find_model, progress_bar
 from .separator import BINS, BLOCK, Frames, voice_blocks
@@ -20,6 +21,9 @@ Array = NDArray[Any]
 
 SHIPPED = {False: "singing_voice.safetensors", True: "singing_voice_streaming.safetensors"}
 """Weights that come with the package, in numpylstm/weights: with lookahead, and for streaming."""
+
+LARGEST = 2**32 - 2**16
+"""Bytes of samples that a WAV file can hold, about."""
 
 
 def shipped(streaming: bool = False) -> Path:
@@ -33,26 +37,27 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
     Raises:
         ValueError: the network does not share magnitudes out, or `streaming` of one that looks ahead.
     """
-    net = checkpoint.load(shipped(streaming) if path is None else find_model(path))
+    file = find_model(shipped(streaming) if path is None else path)
+    net = checkpoint.load(file)
     try:
         y = net.predict(np.ones((2, 1, BINS), np.float32))
+        fits = y.shape == (2, 1, 2 * BINS) and np.allclose(y[:, :, :BINS] + y[:, :, BINS:], 1, atol=1e-3)
     except ValueError:
-        y = np.empty(0)
-    if y.shape != (2, 1, 2 * BINS):
+        fits = False
+    if not fits:
         raise ValueError(
-            f"expected a network from {BINS} magnitudes to {2 * BINS}, got another in {fspath(path or '')}"
+            f"expected a network from {BINS} magnitudes to {2 * BINS}, shared out, got another in {file}"
         )
     if streaming and not net.causal:
         raise ValueError(
-            "expected a network that does not look ahead for --streaming (recipe causal), "
-            f"got {fspath(path or '')}"
+            f"expected a network that does not look ahead for --streaming (recipe causal), got {file}"
         )
     return net
 
 
 def origin(path: str | PathLike[str] | None = None, streaming: bool = False) -> str:
     """What the network of a model file was trained on, in words, as `train` left them there."""
-    extra = checkpoint.load_with_extra(shipped(streaming) if path is None else find_model(path))[2]
+    extra = checkpoint.load_with_extra(find_model(shipped(streaming) if path is None else path))[2]
     known = extra.get("trained_on") if isinstance(extra, dict) else None
     return known if isinstance(known, str) else "what is not said in its file"
 
@@ -70,8 +75,8 @@ def apply(
         Figures samples, rate, channels, real_time_factor, latency_ms (of a network that does not look ahead).
 
     Raises:
-        AudioError: a file that cannot be read or written.
-        ValueError: a file would be written onto the recording.
+        AudioError: a file that cannot be read or written, or ends before it should.
+        ValueError: a file would be written onto the recording, or be too large for WAV.
     """
     started = time.perf_counter()
     with wav.Reader(path) as song:
@@ -79,22 +84,37 @@ def apply(
         for output in outputs:
             if output.exists() and output.samefile(path):
                 raise ValueError(f"expected a folder other than the recording's own, got {folder}")
-        with progress_bar(2 * song.length, "sample", progress) as bar:
+        if 4 * song.length * song.channels > LARGEST:
+            raise ValueError(f"expected less than 4 GB of voice, which is all a WAV file holds, from {path}")
 
-            def shown(blocks: Iterator[Array]) -> Iterator[Array]:
-                for block in blocks:
-                    yield block
-                    bar.update(len(block))
+        def read(start: int, stop: int) -> Array:
+            samples = song.read(start, stop)
+            if len(samples) < stop - start:
+                raise wav.AudioError(
+                    f"{path} ends after {start + len(samples)} of {song.length} samples: it was cut off"
+                )
+            return samples
 
-            def write(output: Path, blocks: Iterator[Array]) -> None:
-                wav.write_blocks(output, shown(blocks), song.rate, "FLOAT", song.channels)
+        def write(file: Path, blocks: Iterator[Array]) -> None:
+            wav.write_blocks(file, shown(blocks), song.rate, "FLOAT", song.channels)
 
-            write(outputs[0], voice_blocks(net, song.read, song.length, song.channels, song.rate))
+        def shown(blocks: Iterator[Array]) -> Iterator[Array]:
+            for block in blocks:
+                yield block
+                bar.update(len(block))
+
+        # Both take their places in the end: no voice ever lies beside another song's accompaniment.
+        with (
+            atomic_write(outputs[0]) as voice_file,
+            atomic_write(outputs[1]) as rest_file,
+            progress_bar(2 * song.length, "sample", progress) as bar,
+        ):
+            write(voice_file, voice_blocks(net, read, song.length, song.channels, song.rate))
             # What is left over after the voice as it was written: so the two files sum to the recording.
-            with wav.Reader(outputs[0]) as voice:
+            with wav.Reader(voice_file) as voice:
                 starts = range(0, song.length, BLOCK)
                 spans = ((start, min(start + BLOCK, song.length)) for start in starts)
-                write(outputs[1], (song.read(*span) - voice.read(*span) for span in spans))
+                write(rest_file, (read(*span) - voice.read(*span) for span in spans))
     factor = song.length / song.rate / max(time.perf_counter() - started, 1e-9)
     figures = {
         "samples": song.length,
