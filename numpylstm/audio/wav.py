@@ -118,7 +118,8 @@ class Reader:
         except MemoryError as error:
             raise AudioError(f"{self.path} states more samples than fit into memory") from error
         if len(samples) == 0 and stop > start:
-            raise AudioError(f"{self.path} holds no samples")
+            where = f" after {start} of {self.length}: it was cut off" if start else ""
+            raise AudioError(f"{self.path} holds no samples{where}")
         if not np.isfinite(samples).all():
             raise AudioError(f"{self.path} holds samples that are not finite numbers")
         return samples

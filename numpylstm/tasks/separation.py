@@ -1,53 +1,59 @@
-"""Separate a singing voice from its accompaniment: train, measure as the papers do, take recordings apart.
+"""Separate a singing voice from its accompaniment: mixtures to train on, and the training.
 
 Mixtures are made as they are trained on: any voice over any accompaniment, each from a random place on
 (a circular shift), at a random level. The network hears magnitudes and shares them out, masks inside, and its
-loss is that of both sources at once. How it is applied: `separator`; which networks there are: `recipes`.
+loss is that of both sources at once. Which networks there are: `recipes`; how sound goes through one:
+`separator`; how well it does: `measuring`; files: `taking_apart`.
 """
 
-import csv
-import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.resources import files as package_files
-from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import checkpoint, losses
+from .. import losses
 from ..audio import wav
-from ..audio.bss_eval import ClipMeasures, global_measures, measure
-from ..audio.masks import flux, flux_ratio, ratio_mask
-from ..audio.stft import istft, sine_window, stft
+from ..audio.stft import sine_window
 from ..datasets import Clip, Mixtures, Stems, SyntheticSingers, load_stems
 from ..history import History
 from ..layers import Compress, Layer, Standardize
 from ..optimizers import Adam, Cosine, lbfgs
 from ..training import evaluate as loss_of
 from ..training import fit, objective
-from .recipes import Recipe
-from .run import find_model, progress_bar
-from .separator import (
-    BINS,
-    FRAME,
-    HOP,
-    NORM,
-    RATE,
-    STREAMED_LEVEL,
-    Frames,
-    OnlineSeparator,
-    voice_in_pieces,
-)
+from .measuring import SEAM as SEAM
+from .measuring import Evaluation as Evaluation
+from .measuring import evaluate as evaluate
+from .measuring import mask_of as mask_of
+from .measuring import oracle as oracle
+from .measuring import worth_hearing as worth_hearing
+from .recipes import Recipe as Recipe
+from .run import progress_bar
+from .separator import BINS as BINS
+from .separator import BLOCK as BLOCK
+from .separator import FRAME as FRAME
+from .separator import HOP as HOP
+from .separator import NORM as NORM
+from .separator import RATE as RATE
+from .separator import STREAMED_LEVEL as STREAMED_LEVEL
+from .separator import Frames as Frames
+from .separator import OnlineSeparator as OnlineSeparator
+from .separator import root_mean_square as root_mean_square
+from .separator import separate as separate
+from .separator import voice_blocks as voice_blocks
+from .separator import voice_in_pieces as voice_in_pieces
+from .separator import voice_of as voice_of
+from .taking_apart import SHIPPED as SHIPPED
+from .taking_apart import apply as apply
+from .taking_apart import load as load
+from .taking_apart import origin as origin
+from .taking_apart import shipped as shipped
 
 Array = NDArray[Any]
-
-SHIPPED = {False: "singing_voice.safetensors", True: "singing_voice_streaming.safetensors"}
-"""Weights that come with the package, in numpylstm/weights: with lookahead, and for streaming."""
 
 LOSSES = {"mse": losses.mse, "kl": losses.generalised_kl}
 EPOCH = 100
@@ -64,12 +70,6 @@ CLIP = 0.3
 
 STEPS, LARGE = 10, 8
 """Iterations of L-BFGS on the same batch, and minibatches in it."""
-
-BLOCK = 65536
-"""Samples of a recording that are read at once."""
-
-SEAM = 32
-"""Frames of the blocks whose borders the seam ratio looks at: those of the plain stack (`blocks`)."""
 
 HELD_OUT = 12
 """Synthetic clips of singers never trained on, by which a training is judged where nothing else is given."""
@@ -89,76 +89,7 @@ class SeparationResult:
     history: History
     figures: dict[str, Any]
     measured: Sequence[Clip]
-    evaluation: "Evaluation"
-
-
-@dataclass
-class Evaluation:
-    """What was measured of each clip.
-
-    Attributes:
-        names: of the clips.
-        estimates: of what the network separated.
-        oracle: of what the ratio mask of the true sources separates: the ceiling.
-        fluxes: (T - 1,) of each clip, how much the mask changes from frame to frame.
-    """
-
-    names: list[str]
-    estimates: list[ClipMeasures]
-    oracle: list[ClipMeasures]
-    fluxes: list[Array]
-
-    def figures(self) -> dict[str, Any]:
-        """Means over the clips, weighted by length, of voice and accompaniment, in dB.
-
-        The seam ratio is NaN if no clip lasts for more than a block, which is a second.
-        """
-        voice, accompaniment = (
-            global_measures(self.estimates),
-            global_measures(self.estimates, "accompaniment"),
-        )
-        oracle = global_measures(self.oracle)
-        known = any(len(changes) >= SEAM for changes in self.fluxes)
-        return {
-            "gnsdr_db": voice.gnsdr,
-            "gsir_db": voice.gsir,
-            "gsar_db": voice.gsar,
-            "accompaniment_gnsdr_db": accompaniment.gnsdr,
-            "oracle_gnsdr_db": oracle.gnsdr,
-            "oracle_gsir_db": oracle.gsir,
-            "oracle_gsar_db": oracle.gsar,
-            "seam_ratio": flux_ratio(self.fluxes, SEAM) if known else np.nan,
-            "clips": len(self.names),
-            "clips_left_out": voice.left_out,
-        }
-
-    def csv(self) -> str:
-        """One line a clip: figures of voice and accompaniment in dB, empty where a source was silent."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        names = ("sdr", "sir", "sar", "nsdr")
-        header = [f"{source}_{name}_db" for source in ("voice", "accompaniment") for name in names]
-        writer.writerow(["clip", "samples", *header, "oracle_voice_nsdr_db"])
-        for name, clip, oracle in zip(self.names, self.estimates, self.oracle, strict=True):
-            values = [*clip.voice, *clip.accompaniment, oracle.voice.nsdr]
-            writer.writerow(
-                [name, clip.samples, *("" if np.isnan(value) else f"{value:.4f}" for value in values)]
-            )
-        return text.getvalue()
-
-    def table(self) -> str:
-        """The means beside the ceiling and the floor."""
-        rows = {
-            "this network": global_measures(self.estimates),
-            "oracle ratio mask": global_measures(self.oracle),
-        }
-        lines = [f"{'voice, means over clips by length, dB':38} {'GNSDR':>7} {'GSIR':>7} {'GSAR':>7}"]
-        for name, row in rows.items():
-            lines.append(f"{name:38} {row.gnsdr:7.2f} {row.gsir:7.2f} {row.gsar:7.2f}")
-        lines.append(f"{'the mixture itself':38} {0:7.2f}")
-        if rows["this network"].left_out:
-            lines.append(f"{rows['this network'].left_out} clips with a silent source are left out")
-        return "\n".join(lines)
+    evaluation: Evaluation
 
 
 def training_clips(
@@ -189,7 +120,7 @@ def _chain(folders: Sequence[Stems]) -> Stems:
 
 def stems(folder: str, names: str | None = None) -> Stems:
     """The clips of a folder at RATE: all, those in a file of names, or MIR-1K's train, dev or test list."""
-    if names in LISTS and not Path(names).exists():
+    if names in LISTS and not Path(names).is_file():  # a folder of that name is no list
         return load_stems(folder, rate=RATE).mir1k(names)
     return load_stems(folder, rate=RATE, names=names)
 
@@ -343,117 +274,6 @@ def fit_lbfgs(
     return history
 
 
-def evaluate(net: Layer, clips: Sequence[Clip], *, progress: bool = True) -> Evaluation:
-    """Separate every clip and measure it with BSS-EVAL, and the ratio mask of its true sources beside it."""
-    result = Evaluation([], [], [], [])
-    with progress_bar(len(clips), "clip", progress, "measuring") as bar:
-        for clip in clips:
-            mixture = clip.voice + clip.accompaniment
-            voice = separate(net, mixture[:, None], clip.rate)[:, 0]
-            ideal = oracle(clip)
-            result.names.append(clip.name)
-            for rows, estimate in ((result.estimates, voice), (result.oracle, ideal)):
-                rows.append(measure(clip.voice, clip.accompaniment, estimate, mixture - estimate))
-            result.fluxes.append(flux(mask_of(net, mixture, clip.rate)[:, 0]))
-            bar.update(1)
-    return result
-
-
-def mask_of(net: Layer, mixture: Array, rate: int) -> Array:
-    """How much of each bin of a mixture (n,) is voice, (T, 1, bins), from all of it at once."""
-    frames = Frames(rate)
-    level = STREAMED_LEVEL if net.causal else max(float(np.sqrt(np.mean(np.square(mixture)))), wav.SILENCE)
-    x = frames.magnitudes(frames.cut(mixture[:, None]), level)
-    return frames.masks(x, net.predict(x))
-
-
-def worth_hearing(evaluation: Evaluation, count: int) -> list[int]:
-    """Which clips show what the network can do: the worst, the best, and some between, by what was gained."""
-    gains = np.nan_to_num([clip.voice.nsdr for clip in evaluation.estimates], nan=-np.inf)
-    ranks = np.unique(np.linspace(0, len(gains) - 1, min(len(gains), count)).round().astype(int))
-    indices: list[int] = np.argsort(gains)[ranks].tolist()
-    return indices
-
-
-def separate(net: Layer, samples: Array, rate: int) -> Array:
-    """The voice (n, channels) in samples (n, channels) that are in memory; the rest is the accompaniment."""
-
-    def read(start: int, stop: int) -> Array:
-        return samples[start:stop]
-
-    return np.concatenate(list(voice_blocks(net, read, len(samples), samples.shape[1], rate)))
-
-
-def voice_blocks(net: Layer, read: Any, length: int, channels: int, rate: int) -> Iterator[Array]:
-    """The voice of a recording of any length, in blocks: `read(start, stop)` gives its samples."""
-    frames = Frames(rate)
-    if not net.causal:
-        yield from voice_in_pieces(net, read, length, frames, root_mean_square(read, length))
-        return
-    online = OnlineSeparator(net, rate, channels)
-    ahead = online.latency
-    for start in range(0, length + ahead, BLOCK):
-        block = read(min(start, length), min(start + BLOCK, length))
-        missing = min(start + BLOCK, length + ahead) - start - len(block)
-        voice = online.process(np.concatenate([block, np.zeros((missing, channels))]))
-        late = min(max(ahead - start, 0), len(voice))
-        if late < len(voice):
-            yield voice[late:]
-
-
-def root_mean_square(read: Any, length: int) -> float:
-    """The RMS of the mean of the channels; at least -120 dBFS."""
-    energy = 0.0
-    for start in range(0, length, BLOCK):
-        energy += float(np.square(read(start, min(start + BLOCK, length)).mean(axis=1)).sum())
-    return max(float(np.sqrt(energy / length)), wav.SILENCE)
-
-
-def oracle(clip: Clip) -> Array:
-    """The voice (n,) that the ratio mask of the true sources separates: no such mask can do much better."""
-    frames = Frames(clip.rate)
-    voice, accompaniment = (
-        stft(source, sine_window(frames.n), frames.hop) for source in (clip.voice, clip.accompaniment)
-    )
-    mask = ratio_mask(voice, accompaniment)
-    return istft(mask * (voice + accompaniment), sine_window(frames.n), frames.hop, len(clip.voice))
-
-
-def shipped(streaming: bool = False) -> Path:
-    """The model file that comes with the package, with lookahead or for streaming."""
-    return Path(str(package_files("numpylstm") / "weights" / SHIPPED[streaming]))
-
-
-def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> Layer:
-    """The network of a run folder or model file; None: the one that comes with the package.
-
-    Raises:
-        ValueError: the network does not share magnitudes out, or `streaming` of one that looks ahead.
-    """
-    net = checkpoint.load(shipped(streaming) if path is None else find_model(path))
-    try:
-        y = net.predict(np.ones((2, 1, BINS), np.float32))
-    except ValueError:
-        y = np.empty(0)
-    if y.shape != (2, 1, 2 * BINS):
-        raise ValueError(
-            f"expected a network from {BINS} magnitudes to {2 * BINS}, got another in {fspath(path or '')}"
-        )
-    if streaming and not net.causal:
-        raise ValueError(
-            "expected a network that does not look ahead for --streaming (recipe causal), "
-            f"got {fspath(path or '')}"
-        )
-    return net
-
-
-def origin(path: str | PathLike[str] | None = None, streaming: bool = False) -> str:
-    """What the network of a model file was trained on, in words, as `train` left them there."""
-    extra = checkpoint.load_with_extra(shipped(streaming) if path is None else find_model(path))[2]
-    known = extra.get("trained_on") if isinstance(extra, dict) else None
-    return known if isinstance(known, str) else "what is not said in its file"
-
-
 def material(real: int, folders: Sequence[str], synthetic: int) -> str:
     """What a network is trained on, in words: the more of it is real, the plainer."""
     names = " and ".join(Path(folder).resolve().name for folder in folders if folder != "synthetic")
@@ -461,51 +281,3 @@ def material(real: int, folders: Sequence[str], synthetic: int) -> str:
         return f"{synthetic} synthetic clips alone"
     also = f" and {synthetic} synthetic ones" if synthetic else ", all of them real"
     return f"{real} real clips of {names}{also}"
-
-
-def apply(
-    path: str | PathLike[str], folder: str | PathLike[str], net: Layer, *, progress: bool = True
-) -> dict[str, Any]:
-    """Take a recording apart: `voice.wav` and `accompaniment.wav` in a folder that is there.
-
-    Any rate, any number of channels, any length: no more than some blocks are ever in memory. Both have the
-    recording's length, rate and channels, and sum to it. They hold floats: a part can be louder than the
-    whole.
-
-    Returns:
-        Figures samples, rate, channels, real_time_factor, latency_ms (of a network that does not look ahead).
-
-    Raises:
-        AudioError: a file that cannot be read or written.
-        ValueError: a file would be written onto the recording.
-    """
-    started = time.perf_counter()
-    with wav.Reader(path) as song:
-        outputs = [Path(folder) / name for name in ("voice.wav", "accompaniment.wav")]
-        for output in outputs:
-            if output.exists() and output.samefile(path):
-                raise ValueError(f"expected a folder other than the recording's own, got {folder}")
-        with progress_bar(2 * song.length, "sample", progress) as bar:
-
-            def shown(blocks: Iterator[Array]) -> Iterator[Array]:
-                for block in blocks:
-                    yield block
-                    bar.update(len(block))
-
-            def write(output: Path, blocks: Iterator[Array]) -> None:
-                wav.write_blocks(output, shown(blocks), song.rate, "FLOAT", song.channels)
-
-            write(outputs[0], voice_blocks(net, song.read, song.length, song.channels, song.rate))
-            # What is left over after the voice as it was written: so the two files sum to the recording.
-            with wav.Reader(outputs[0]) as voice:
-                starts = range(0, song.length, BLOCK)
-                spans = ((start, min(start + BLOCK, song.length)) for start in starts)
-                write(outputs[1], (song.read(*span) - voice.read(*span) for span in spans))
-    factor = song.length / song.rate / max(time.perf_counter() - started, 1e-9)
-    figures = {
-        "samples": song.length,
-        "rate": song.rate,
-        "channels": song.channels,
-        "real_time_factor": factor,
-    }
-    return figures | {"latency_ms": 1000 * Frames(song.rate).n / song.rate if net.causal else None}

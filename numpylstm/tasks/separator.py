@@ -19,10 +19,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
+from ..audio import wav
 from ..audio.stft import sine_window
 from ..layers import Layer
 
 Array = NDArray[Any]
+Read = Callable[[int, int], Array]
+"""`read(start, stop)` gives the samples (stop - start, channels) of a recording."""
 
 RATE, FRAME, HOP, BINS = 16_000, 1024, 512, 513
 """Hz, samples of a frame, samples from one to the next, bins: what networks are trained on."""
@@ -36,15 +39,25 @@ PIECE, OVERLAP = 640, 128
 STREAMED_LEVEL = 0.1
 """RMS, -20 dBFS, that a network without lookahead takes every recording to have: it cannot know."""
 
+BLOCK = 65536
+"""Samples of a recording that are read at once."""
+
 NORM = np.sqrt(FRAME / 2)
 """What the magnitudes of noise of RMS 1 are, about: the root of the window's energy."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """How a recording at some rate is cut into frames of 64 ms, its bins brought to those of a network."""
+    """How a recording at some rate is cut into frames of 64 ms, its bins brought to those of a network.
+
+    Raises ValueError for a rate below 16 Hz, at which such a frame is not two samples.
+    """
 
     rate: int
+
+    def __post_init__(self) -> None:
+        if self.hop < 1:
+            raise ValueError(f"expected a rate of at least 16 Hz, got {self.rate}")
 
     @property
     def n(self) -> int:
@@ -56,7 +69,7 @@ class Frames:
         return self.n // 2
 
     def cut(self, sound: Array) -> Array:
-        """The spectra (T, channels, n // 2 + 1) of the frames wholly within a sound (samples, channels)."""
+        """Spectra (T, channels, n // 2 + 1) of the frames that lie wholly within a sound (m, channels)."""
         # In float32 and all at once: four times as fast as SciPy's ShortTimeFFT, frame by frame in float64.
         framed = sliding_window_view(sound.astype(np.float32, copy=False), self.n, axis=0)[:: self.hop]
         return np.asarray(rfft(framed * sine_window(self.n).astype(np.float32)))
@@ -64,7 +77,7 @@ class Frames:
     def join(self, spectra: Array) -> Array:
         """The sound ((T + 1) hop, channels) of spectra (T, channels, n // 2 + 1).
 
-        Its first and last half frame lack what the frame before and the one after would add to them.
+        Its first and last half frame are of one frame alone: they lack what another would add.
         """
         framed = irfft(spectra, self.n) * sine_window(self.n).astype(np.float32)
         halves = np.zeros((len(spectra) + 1, self.hop, spectra.shape[1]), framed.dtype)
@@ -97,9 +110,7 @@ def voice_of(net: Layer, samples: Array, frames: Frames, level: float) -> Array:
     return frames.join(spectra * frames.masks(x, net.predict(x)))[hop : hop + n]
 
 
-def voice_in_pieces(
-    net: Layer, read: Callable[[int, int], Array], length: int, frames: Frames, level: float
-) -> Iterator[Array]:
+def voice_in_pieces(net: Layer, read: Read, length: int, frames: Frames, level: float) -> Iterator[Array]:
     """The voice of a recording of any length in pieces: `read(start, stop)` gives samples (n, channels)."""
     piece, overlap = PIECE * frames.hop, OVERLAP * frames.hop
     # Where both pieces sound: the one fades out and the other in, once each has heard what is around it.
@@ -125,6 +136,8 @@ class OnlineSeparator:
 
     Any split into blocks gives the same result. The first `latency` samples that come out are of the time
     before the sound.
+
+    Raises ValueError for a network that looks ahead, and for a block of another shape.
     """
 
     def __init__(self, net: Layer, rate: int, channels: int) -> None:
@@ -132,7 +145,7 @@ class OnlineSeparator:
             raise ValueError(
                 "expected a network that does not look ahead, got one that needs the whole sequence"
             )
-        self.frames, self.stream = Frames(rate), net.stream()
+        self.frames, self.stream, self.channels = Frames(rate), net.stream(), channels
         # Heard and not yet in a frame, begun with the half frame of silence that the first one overlaps with.
         self.heard = np.zeros((self.frames.hop, channels))
         self.tail = np.zeros((self.frames.hop, channels))  # of the last frame, to be added to the next one
@@ -144,6 +157,9 @@ class OnlineSeparator:
         return self.frames.n
 
     def process(self, block: Array) -> Array:
+        """A block (n, channels) -> the voice (n, channels) of `latency` samples before."""
+        if np.ndim(block) != 2 or block.shape[1] != self.channels:
+            raise ValueError(f"expected a block of shape (n, {self.channels}), got {np.shape(block)}")
         hop = self.frames.hop
         self.heard = np.concatenate([self.heard, block])
         if len(self.heard) >= self.frames.n:
@@ -156,3 +172,37 @@ class OnlineSeparator:
             self.ready = np.concatenate([self.ready, voice[:-hop]])
         done, self.ready = self.ready[: len(block)], self.ready[len(block) :]
         return done
+
+
+def separate(net: Layer, samples: Array, rate: int) -> Array:
+    """The voice (n, channels) in samples (n, channels) that are in memory; the rest is the accompaniment."""
+
+    def read(start: int, stop: int) -> Array:
+        return samples[start:stop]
+
+    return np.concatenate(list(voice_blocks(net, read, len(samples), samples.shape[1], rate)))
+
+
+def voice_blocks(net: Layer, read: Read, length: int, channels: int, rate: int) -> Iterator[Array]:
+    """The voice of a recording of any length, in blocks: `read(start, stop)` gives its samples."""
+    frames = Frames(rate)
+    if not net.causal:
+        yield from voice_in_pieces(net, read, length, frames, root_mean_square(read, length))
+        return
+    online = OnlineSeparator(net, rate, channels)
+    ahead = online.latency
+    for start in range(0, length + ahead, BLOCK):
+        block = read(min(start, length), min(start + BLOCK, length))
+        missing = min(start + BLOCK, length + ahead) - start - len(block)
+        voice = online.process(np.concatenate([block, np.zeros((missing, channels))]))
+        late = min(max(ahead - start, 0), len(voice))
+        if late < len(voice):
+            yield voice[late:]
+
+
+def root_mean_square(read: Read, length: int) -> float:
+    """The RMS of the mean of the channels; at least -120 dBFS."""
+    energy = 0.0
+    for start in range(0, length, BLOCK):
+        energy += float(np.square(read(start, min(start + BLOCK, length)).mean(axis=1)).sum())
+    return max(float(np.sqrt(energy / length)), wav.SILENCE)

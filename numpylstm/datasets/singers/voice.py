@@ -2,8 +2,9 @@
 
 The source-filter model of G. Fant, "Acoustic Theory of Speech Production", 1960: what the folds or a narrow
 place in the mouth send out is shaped by five resonances of the tract, the formants, which move from vowel to
-vowel. Formants are those of men in G. E. Peterson and H. L. Barney, "Control methods used in a study of the
-vowels", J. Acoust. Soc. Am. 24, 1952, scaled by the length of the tract.
+vowel. The lowest three are, but for some Hz in i, the means of men in G. E. Peterson and H. L. Barney,
+"Control methods used in a study of the vowels", J. Acoust. Soc. Am. 24, 1952, table II; they measured none
+above, which are about those of a tube. All are scaled by the length of the tract.
 
 All controls are drawn every HOP samples (8 ms at 16 kHz) and the whole clip is made at once.
 """
@@ -81,6 +82,7 @@ class Singer:
 
 
 def draw_singer(split: str, rng: np.random.Generator) -> Singer:
+    """A singer of the split "train" or "test"."""
     tract = rng.uniform(*TRACTS[split][int(rng.integers(len(TRACTS[split])))])
     # A man's lowest note is about A2 (45), a woman's F3 (53) and a child's a little above.
     low = 45 + 2.4 * (MALE_TRACT - tract) + rng.normal(0, 2)
@@ -103,11 +105,14 @@ REST = 0.15
 
 @dataclass
 class Controls:
-    """What the voice does every HOP samples: (count,) each, formants (count, 5), noise_gains (count, bins).
+    """What the voice does every HOP samples, (count,) each.
 
     Attributes:
+        step: HOP samples, in seconds.
         pitch: in MIDI note numbers, NaN in silence.
         voiced, noisy: levels of the harmonics and of the noise of consonants.
+        formants: (count, 5) in Hz.
+        noise_gains: (count, bins), the filter of that noise.
     """
 
     step: float
