@@ -64,10 +64,14 @@ def test_every_rate_and_length_gives_finite_sound_at_the_stated_levels(rate, sec
         assert clip.voice.dtype == clip.accompaniment.dtype == float
         assert np.isfinite(clip.mixture).all()
         assert rms(clip.accompaniment) == pytest.approx(LEVEL)
-        assert rms(clip.voice) == pytest.approx(LEVEL * (10 ** (-5 / 20) if preset in ("duet", "hard") else 1))
+        assert rms(clip.voice) == pytest.approx(
+            LEVEL * (10 ** (-5 / 20) if preset in ("duet", "hard") else 1)
+        )
 
 
-@pytest.mark.parametrize("preset, expected", [("plain", 0), ("small", 0), ("full", 0), ("duet", -5), ("hard", -5)])
+@pytest.mark.parametrize(
+    "preset, expected", [("plain", 0), ("small", 0), ("full", 0), ("duet", -5), ("hard", -5)]
+)
 def test_the_voice_is_as_loud_as_the_band_and_5_db_below_it_where_it_is_hard(preset, expected):
     for seed in range(2):
         clip = synthetic_singer(seed, preset=preset, seconds=2)
@@ -163,7 +167,10 @@ REFUSED = {
         {"split": "dev"},
         "expected split 'train' or 'test' and preset 'small', 'duet', 'full', 'plain', 'hard', got 'dev'",
     ),
-    "preset": ({"preset": "loud"}, "and preset 'small', 'duet', 'full', 'plain', 'hard', got 'train' and 'loud'"),
+    "preset": (
+        {"preset": "loud"},
+        "and preset 'small', 'duet', 'full', 'plain', 'hard', got 'train' and 'loud'",
+    ),
     "seconds": ({"seconds": 0.5}, "expected at least 1 s at 8000 Hz, got 0.5 s at 16000 Hz"),
     "rate": ({"rate": 7999}, "expected at least 1 s at 8000 Hz, got 8.0 s at 7999 Hz"),
 }
