@@ -53,7 +53,9 @@ def add_parser(tasks: Any) -> None:
         help="best: both directions; causal: without lookahead; quick: a minute; published: deep recurrent, "
         "as in 2014; wvpnn, cvpnn: vector products over frames, over colours (default: best)",
     )
-    train.add_argument("--updates", type=natural, metavar="N", help="in all (default: the recipe's)")
+    train.add_argument(
+        "--updates", type=natural, metavar="N", help="in all, to the next 100 (default: the recipe's)"
+    )
     train.add_argument("--clips", type=natural, metavar="N", help="synthetic ones (default: the recipe's)")
     train.add_argument("--frames", type=natural, metavar="N", help="of a sequence (default: the recipe's)")
     train.add_argument("--batch", type=natural, metavar="N", help="sequences in a minibatch")
@@ -133,6 +135,10 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         raise ValueError(f"--{next(iter(own)).replace('_', '-')} goes with --recipe published alone")
     if own:
         recipe = replace(recipe, build=partial(recipes.published, **own))
+    if SYNTHETIC not in args.data and args.clips:
+        raise ValueError("--clips, of synthetic ones, goes with --data synthetic alone or among others")
+    if args.list and not set(args.data) - {SYNTHETIC}:
+        raise ValueError("--list goes with --data and a folder of clips")
     changed = {name: getattr(args, name) for name in OF_THE_RECIPE if getattr(args, name) is not None}
     recipe = replace(recipe, **changed)
     clips, held_out = separation.training_clips(args.data, args.list, args.leave_out)
@@ -152,7 +158,7 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         picture = plots.learning_curve(result.history)
         plots.save_figure(picture, folder / "separation.png")
         write_page(folder, result.net, result.measured, result.evaluation)
-    measured = f"{len(result.evaluation.names)} clips of {args.leave_out or 'singers never trained on'}"
+    measured = f"{len(result.measured)} clips of {args.leave_out or 'synthetic singers never trained on'}"
     lines = [f"trained on {trained_on}, measured with {measured}", result.evaluation.table()]
     return figures, "\n".join([*lines, f"report.html lets you listen; {closing(folder, figures['seconds'])}"])
 
@@ -190,6 +196,7 @@ def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
     from ..tasks.run import finite
 
     net = separation.load(args.model, args.streaming)
+    trained_on = separation.origin(args.model, args.streaming)
     if args.data == SYNTHETIC:
         clips: Any = SyntheticSingers(args.clips, split="test", preset=args.preset)
     else:
@@ -198,11 +205,11 @@ def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
         clips = clips[:1]
     with open_run(args.out or "runs/evaluation") as folder:
         evaluation = separation.evaluate(net, clips)
-        figures = evaluation.figures() | {"trained_on": separation.origin(args.model, args.streaming)}
+        figures = evaluation.figures() | {"trained_on": trained_on}
         config = {"task": "separate", "data": args.data, "list": args.list, "preset": args.preset}
         config |= {"model": args.model, "streaming": args.streaming, "quick": args.quick}
         described = {"config": config, "figures": figures, "network": net.config()}
         write_json(folder / "config.json", finite(described))
         write_page(folder, net, clips, evaluation)
     page = f"clip by clip in {folder / 'clips.csv'}; to listen: {folder / 'report.html'}"
-    return figures, "\n".join([f"a network trained on {figures['trained_on']}", evaluation.table(), page])
+    return figures, "\n".join([f"a network trained on {trained_on}", evaluation.table(), page])

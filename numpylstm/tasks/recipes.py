@@ -1,7 +1,7 @@
 """Networks that share a mixture out to voice and accompaniment, and how each is trained.
 
-best        what the package ships: three layers, of which two are LSTMs in both directions
-causal      the same without lookahead, for sound that comes block by block
+best        what the package ships: a dense layer, and what two layers of LSTMs in both directions add to it
+causal      the same without lookahead, for sound that comes block by block: LSTMs forwards alone
 quick       a small one, for a minute of training
 published   a deep recurrent network as in P.-S. Huang et al., "Singing-voice separation from monaural
             recordings using deep recurrent neural networks", ISMIR 2014, and "Joint optimization of masks and
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import losses
 from ..layers import (
     GRU,
     LSTM,
@@ -41,6 +42,9 @@ from .separator import BINS
 
 LOUDEST = 10.0
 """The magnitude that is white as a colour: of noise with the level of the mixture it is 1."""
+
+TARGETS, OPTIMIZERS = ("phase", "magnitude"), ("adam", "lbfgs")
+LOSSES = {"mse": losses.mse, "kl": losses.generalised_kl}
 
 CELLS: dict[str, Any] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 """Of recurrent layers; what is not recurrent is Dense with relu."""
@@ -102,6 +106,13 @@ class Recipe:
         ):
             if number < least:
                 raise ValueError(f"expected {name} of at least {least}, got {number}")
+        for name, choice, known in (
+            ("target", self.target, TARGETS),
+            ("loss", self.loss, LOSSES),
+            ("optimizer", self.optimizer, OPTIMIZERS),
+        ):
+            if choice not in known:
+                raise ValueError(f"expected {name} {' or '.join(map(repr, known))}, got {choice!r}")
         if not 0 <= self.gamma < 1:
             raise ValueError(f"expected gamma from 0 to less than 1, got {self.gamma}")
         if self.loss == "kl" and self.target != "magnitude":

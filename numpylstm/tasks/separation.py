@@ -31,6 +31,7 @@ from .measuring import evaluate as evaluate
 from .measuring import mask_of as mask_of
 from .measuring import oracle as oracle
 from .measuring import worth_hearing as worth_hearing
+from .recipes import LOSSES as LOSSES
 from .recipes import Recipe as Recipe
 from .run import progress_bar
 from .separator import BINS as BINS
@@ -55,7 +56,6 @@ from .taking_apart import shipped as shipped
 
 Array = NDArray[Any]
 
-LOSSES = {"mse": losses.mse, "kl": losses.generalised_kl}
 EPOCH = 100
 """Updates that make an entry of the learning curve."""
 
@@ -137,13 +137,14 @@ def train(
     """Train on clips, or on synthetic singers.
 
     Args:
-        clips: of other people, at RATE Hz; `recipe.clips` synthetic ones are made in addition.
+        clips: recorded ones, at RATE Hz; `recipe.clips` synthetic ones are made in addition.
         held_out: clips that are measured in the end; None: synthetic singers of the split "test".
         quick: a short form that only shows that everything runs.
 
     Raises:
-        ValueError: nothing to train on.
+        ValueError: a recipe out of its range, nothing to train on, or what `evaluate` raises.
     """
+    recipe.check()
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     if quick:

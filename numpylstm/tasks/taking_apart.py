@@ -95,8 +95,11 @@ def apply(
                 )
             return samples
 
-        def write(file: Path, blocks: Iterator[Array]) -> None:
-            wav.write_blocks(file, shown(blocks), song.rate, "FLOAT", song.channels)
+        def write(file: Path, output: Path, blocks: Iterator[Array]) -> None:
+            try:
+                wav.write_blocks(file, shown(blocks), song.rate, "FLOAT", song.channels)
+            except wav.AudioError as error:  # which knows the temporary name alone
+                raise wav.AudioError(str(error).replace(str(file), str(output))) from error
 
         def shown(blocks: Iterator[Array]) -> Iterator[Array]:
             for block in blocks:
@@ -109,12 +112,13 @@ def apply(
             atomic_write(outputs[1]) as rest_file,
             progress_bar(2 * song.length, "sample", progress) as bar,
         ):
-            write(voice_file, voice_blocks(net, read, song.length, song.channels, song.rate))
+            blocks = voice_blocks(net, read, song.length, song.channels, song.rate)
+            write(voice_file, outputs[0], blocks)
             # What is left over after the voice as it was written: so the two files sum to the recording.
             with wav.Reader(voice_file) as voice:
                 starts = range(0, song.length, BLOCK)
                 spans = ((start, min(start + BLOCK, song.length)) for start in starts)
-                write(rest_file, (read(*span) - voice.read(*span) for span in spans))
+                write(rest_file, outputs[1], (read(*span) - voice.read(*span) for span in spans))
     factor = song.length / song.rate / max(time.perf_counter() - started, 1e-9)
     figures = {
         "samples": song.length,
