@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from ..tasks.run import open_run, write_run
-from .common import Figures, add, closing, ending, natural
+from .common import Figures, add, closing, ending, natural, positive
 
-SYNTHETIC = "synthetic"
+SYNTHETIC, SHIPPED = "synthetic", "shipped"
 
-OF_THE_RECIPE = ("updates", "clips", "frames", "batch", "gamma", "loss", "target", "optimizer")
+OF_THE_RECIPE = (
+    "updates",
+    "lr",
+    "clips",
+    "frames",
+    "batch",
+    "gamma",
+    "loss",
+    "target",
+    "optimizer",
+    "softness",
+)
 OF_PUBLISHED = ("cell", "layers", "recurrent", "hidden_size", "context")
 
 
@@ -55,6 +66,13 @@ def add_parser(tasks: Any) -> None:
     )
     train.add_argument(
         "--updates", type=natural, metavar="N", help="in all, to the next 100 (default: the recipe's)"
+    )
+    train.add_argument(
+        "--start", metavar="MODEL", help="go on from this network, or `shipped`, the built-in one"
+    )
+    train.add_argument("--lr", type=positive, metavar="X", help="learning rate (default: the recipe's)")
+    train.add_argument(
+        "--softness", type=positive, metavar="X", help="in the end, what all scores are multiplied by"
     )
     train.add_argument("--clips", type=natural, metavar="N", help="synthetic ones (default: the recipe's)")
     train.add_argument("--frames", type=natural, metavar="N", help="of a sequence (default: the recipe's)")
@@ -141,13 +159,24 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         raise ValueError("--list goes with --data and a folder of clips")
     changed = {name: getattr(args, name) for name in OF_THE_RECIPE if getattr(args, name) is not None}
     recipe = replace(recipe, **changed)
+    start = None
+    if args.start:
+        start = separation.load(None if args.start == SHIPPED else args.start)
     clips, held_out = separation.training_clips(args.data, args.list, args.leave_out)
     if SYNTHETIC not in args.data:
         recipe = replace(recipe, clips=0)
     recipe.check()
     with open_run(args.out or "runs/separation") as folder:
-        result = separation.train(clips, recipe, held_out=held_out, seed=args.seed, quick=args.quick)
-        config = {"task": "separate", "data": args.data, "list": args.list, "leave_out": args.leave_out}
+        result = separation.train(
+            clips, recipe, held_out=held_out, start=start, seed=args.seed, quick=args.quick
+        )
+        config = {
+            "task": "separate",
+            "data": args.data,
+            "list": args.list,
+            "leave_out": args.leave_out,
+            "start": args.start,
+        }
         config |= {"recipe": args.recipe, "seed": args.seed, "quick": args.quick}
         config |= recipe.settings() | own
         synthetic = result.figures["training_clips"] - len(clips)

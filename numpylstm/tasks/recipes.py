@@ -71,6 +71,7 @@ class Recipe:
         colour_db: how far the gain of each source wanders from octave to octave, as if another microphone had
             heard it.
         doubled: how likely two accompaniments play at once.
+        softness: what all scores are multiplied by in the end: below 1, masks are nearer to 1/2.
         optimizer: "adam", or "lbfgs": so many iterations of SciPy's L-BFGS, 10 on each of a sequence of large
             batches.
     """
@@ -90,6 +91,7 @@ class Recipe:
     share: float = 0.6
     colour_db: float = 4.0
     doubled: float = 0.3
+    softness: float = 1.0
     optimizer: str = "adam"
 
     def check(self) -> None:

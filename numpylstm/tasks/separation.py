@@ -130,6 +130,7 @@ def train(
     recipe: Recipe,
     *,
     held_out: Sequence[Clip] | None = None,
+    start: Layer | None = None,
     seed: int = 0,
     quick: bool = False,
     progress: bool = True,
@@ -139,6 +140,7 @@ def train(
     Args:
         clips: recorded ones, at RATE Hz; `recipe.clips` synthetic ones are made in addition.
         held_out: clips that are measured in the end; None: synthetic singers of the split "test".
+        start: a trained network to go on from, which is changed; None: a new one.
         quick: a short form that only shows that everything runs.
 
     Raises:
@@ -150,12 +152,16 @@ def train(
     if quick:
         recipe = replace(recipe, updates=3, clips=min(recipe.clips, 2), batch=2, frames=16)
     first = (len(clips), recipe.share) if len(clips) else None
-    net = recipe.build(rng)  # first, for what cannot be built is to be known before the work
+    # First, for what cannot be built is to be known before the work.
+    net = recipe.build(rng) if start is None else start
     mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled, first=first)
     if held_out is None:
         held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
     batches = Batches(mixtures, recipe)
-    standardize(net, [batches.draw(rng)[0] for _ in range(8)])
+    if start is None:
+        standardize(net, [batches.draw(rng)[0] for _ in range(8)])
+    else:
+        soften(net, 1 / recipe.softness)
     dev = Batches(Mixtures((clip.voice, clip.accompaniment) for clip in held_out), recipe).draw(
         np.random.default_rng(0)
     )
@@ -169,11 +175,23 @@ def train(
         history = fit(
             net, batches, dev, loss=loss, optimizer=optimizer, epochs=epochs, seed=rng, progress=progress
         )
+    soften(net, recipe.softness)
     evaluation = evaluate(net, held_out, progress=progress)
     figures = evaluation.figures() | {"parameters": net.theta.size, "training_clips": len(mixtures)}
     figures |= {"training_seconds": history.seconds[-1] if history.seconds else 0.0}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
     return SeparationResult(net, history, figures, held_out, evaluation)
+
+
+def soften(net: Layer, softness: float) -> None:
+    """Multiply all scores by a factor, in the read-out's weights: below 1, masks come nearer to 1/2.
+
+    What a network has learnt from some singers it is too sure of with others (C. Guo et al., "On calibration of
+    modern neural networks", ICML 2017, who divide by a temperature).
+    """
+    readout = net.layers[0].layers[-1]
+    for param in readout.params.values():
+        param *= softness
 
 
 def pairs(clips: Sequence[Clip], recipe: Recipe, progress: bool) -> Iterator[tuple[Array, Array]]:
