@@ -358,7 +358,9 @@ def _chosen(
         source = os.fspath(names)
         try:
             names = Path(names).read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"there is no list {source}") from error
+        except (UnicodeDecodeError, IsADirectoryError) as error:
             raise ValueError(f"expected a text file with one name a line, got {source}") from error
     often = Counter(_last(track.name) for track in tracks)
     known = {_last(track.name): track for track in tracks if often[_last(track.name)] == 1}
