@@ -356,6 +356,8 @@ def _chosen(
     source = "the list"
     if isinstance(names, str | os.PathLike):
         source = os.fspath(names)
+        if not Path(names).is_file():
+            raise FileNotFoundError(f"there is no list {source}")
         try:
             names = Path(names).read_text(encoding="utf-8-sig").splitlines()
         except FileNotFoundError as error:
