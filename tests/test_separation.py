@@ -604,7 +604,8 @@ def test_a_model_is_a_network_that_shares_magnitudes_out(tmp_path):
 )
 def test_another_network_is_refused(tmp_path, net):
     path = save(net, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match=r"expected a network from 513 magnitudes to 1026, shared out, got another in .*other"):
+    message = r"expected a network from 513 magnitudes to 1026, shared out, got another in .*other"
+    with pytest.raises(ValueError, match=message):
         separation.load(path)
 
 

@@ -222,7 +222,7 @@ RECIPES: dict[str, Recipe] = {
         partial(both_directions, size=128, hidden=64),
         frames=64,
         updates=300,
-        clips=80,
+        clips=60,
         presets=(("plain", 0.3), ("hard", 0.7)),
         gain_db=8.0,
         gamma=0.05,

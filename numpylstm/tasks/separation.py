@@ -186,8 +186,8 @@ def train(
 def soften(net: Layer, softness: float) -> None:
     """Multiply all scores by a factor, in the read-out's weights: below 1, masks come nearer to 1/2.
 
-    What a network has learnt from some singers it is too sure of with others (C. Guo et al., "On calibration of
-    modern neural networks", ICML 2017, who divide by a temperature).
+    What a network has learnt from some singers it is too sure of with others (C. Guo et al., "On calibration
+    of modern neural networks", ICML 2017, who divide by a temperature).
     """
     readout = net.layers[0].layers[-1]
     for param in readout.params.values():
