@@ -256,6 +256,36 @@ def test_synthetic_clips_are_of_the_presets_of_the_recipe(monkeypatch):
     assert asked == [(2, {"preset": "small"}), (5, {"preset": "full"}), (3, {"preset": "hard"})]
 
 
+def test_softer_masks_have_their_odds_to_the_power_of_the_softness():
+    net, softer = tiny(), tiny()
+    separation.soften(softer, 0.3)
+    x = np.abs(noise(40 * BINS)).reshape(40, 1, BINS).astype(np.float32)
+    odds = [y[..., :BINS] / y[..., BINS:] for y in (net.predict(x), softer.predict(x))]
+    assert abs(np.log(odds[0])).max() > 0.1
+    np.testing.assert_allclose(odds[1], odds[0] ** 0.3, rtol=1e-4)
+
+
+def test_training_goes_on_from_a_network_with_its_own_statistics():
+    start = separation.train([clip(1)], TINY, held_out=[clip(3)], progress=False).net
+    standardize = start.layers[0].layers[1]
+    before, mean = start.theta.copy(), list(standardize.mean)
+    recipe = replace(TINY, updates=1, lr=1e-9)
+    on = separation.train([clip(2)], recipe, start=start, held_out=[clip(3)], progress=False)
+    assert on.net is start and standardize.mean == mean
+    np.testing.assert_allclose(start.theta, before, atol=1e-6)
+
+
+def test_a_network_softened_before_and_after_learns_in_between_as_if_it_never_had_been():
+    plain, softened = tiny(), tiny()
+    separation.soften(softened, 0.5)
+    recipe = replace(TINY, updates=3)
+    for net, softness in ((plain, 1.0), (softened, 0.5)):
+        one = replace(recipe, softness=softness)
+        separation.train([clip(1)], one, start=net, held_out=[clip(3)], progress=False)
+    separation.soften(plain, 0.5)
+    np.testing.assert_allclose(softened.theta, plain.theta, atol=1e-5)
+
+
 def test_nothing_to_train_on_is_refused():
     with pytest.raises(ValueError, match="at least one pair"):
         separation.train([], TINY, held_out=[clip()], progress=False)
