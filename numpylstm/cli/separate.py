@@ -59,10 +59,11 @@ def add_parser(tasks: Any) -> None:
     )
     train.add_argument(
         "--recipe",
-        choices=("best", "causal", "quick", "published", "wvpnn", "cvpnn"),
+        choices=("best", "adapted", "causal", "quick", "published", "wvpnn", "cvpnn"),
         default="best",
-        help="best: both directions; causal: without lookahead; quick: a minute; published: deep recurrent, "
-        "as in 2014; wvpnn, cvpnn: vector products over frames, over colours (default: best)",
+        help="best: both directions; adapted: from the built-in network on, with clips of your own; "
+        "causal: without lookahead; quick: a minute; published: deep recurrent, as in 2014; wvpnn, cvpnn: "
+        "vector products over frames, over colours (default: best)",
     )
     train.add_argument(
         "--updates", type=natural, metavar="N", help="in all, to the next 100 (default: the recipe's)"
@@ -159,9 +160,10 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         raise ValueError("--list goes with --data and a folder of clips")
     changed = {name: getattr(args, name) for name in OF_THE_RECIPE if getattr(args, name) is not None}
     recipe = replace(recipe, **changed)
-    start = None
-    if args.start:
-        start = separation.load(None if args.start == SHIPPED else args.start)
+    if args.recipe == "adapted" and not args.start:
+        args.start = SHIPPED
+    model = None if args.start == SHIPPED else args.start
+    start = separation.load(model) if args.start else None
     clips, held_out = separation.training_clips(args.data, args.list, args.leave_out)
     if SYNTHETIC not in args.data:
         recipe = replace(recipe, clips=0)
@@ -181,6 +183,8 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         config |= recipe.settings() | own
         synthetic = result.figures["training_clips"] - len(clips)
         trained_on = separation.material(len(clips), args.data, synthetic)
+        if start is not None:
+            trained_on = f"{separation.origin(model)}, then {trained_on}"
         extra = {"task": "separate", "trained_on": trained_on}
         figures = result.figures | {"trained_on": trained_on} | ending(result.history)
         write_run(folder, result.net, result.history, config, figures, extra, half=args.half)
