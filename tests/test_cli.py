@@ -22,7 +22,7 @@ import numpylstm as nl
 from numpylstm import checkpoint, threads
 from numpylstm.cli import build_parser, main
 from numpylstm.datasets.singers import PRESETS
-from numpylstm.tasks import filtering, gradients, live, recipes, separation
+from numpylstm.tasks import filtering, gradients, live, recipes, separation, taking_apart
 
 RATE = 8000  # Hz
 SAMPLES = 9001
@@ -872,7 +872,7 @@ def test_separate_apply_and_eval_use_the_built_in_networks(command, separators, 
         return Path(separators[streaming], "model.safetensors")
 
     asked: list[bool] = []
-    monkeypatch.setattr(separation, "shipped", shipped)
+    monkeypatch.setattr(taking_apart, "shipped", shipped)
     song, data = write("song.wav", signal()), clips("mir", "amy_1_01")
     for streaming, flag in ((False, ()), (True, ("--streaming",))):
         asked.clear()
@@ -971,7 +971,7 @@ def test_separate_refuses_models_that_do_not_fit(command, separators, model):
 
 
 def test_a_built_in_network_that_is_not_there_is_told_by_its_name(command, monkeypatch):
-    monkeypatch.setattr(separation, "shipped", lambda streaming: Path("gone.safetensors"))
+    monkeypatch.setattr(taking_apart, "shipped", lambda streaming: Path("gone.safetensors"))
     assert "gone.safetensors" in command.refused("separate", "apply", write("song.wav", signal()))
 
 

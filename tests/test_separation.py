@@ -19,7 +19,7 @@ from numpylstm.audio.bss_eval import ClipMeasures, Measures, bss_eval, measure
 from numpylstm.audio.masks import flux, seam_ratio
 from numpylstm.datasets import Clip, Mixtures, SyntheticSingers, plucked_melodies
 from numpylstm.optimizers import lbfgs
-from numpylstm.tasks import recipes, separation, separator
+from numpylstm.tasks import recipes, separation, separator, taking_apart
 from numpylstm.tasks.recipes import RECIPES, Recipe
 from numpylstm.tasks.separation import Batches, Evaluation, curves, spectra
 from numpylstm.tasks.separator import BINS, FRAME, HOP, NORM, RATE, STREAMED_LEVEL
@@ -550,7 +550,8 @@ def test_a_recording_that_was_cut_off_is_taken_apart_as_far_as_it_goes(tmp_path)
 def test_a_long_recording_takes_the_memory_of_a_piece(tmp_path, monkeypatch):
     monkeypatch.setattr(separator, "PIECE", 64)
     monkeypatch.setattr(separator, "OVERLAP", 16)
-    monkeypatch.setattr(separation, "BLOCK", 16_384)
+    for module in (separator, taking_apart):
+        monkeypatch.setattr(module, "BLOCK", 16_384)
     rate = 8000
     net = half()
 
@@ -585,7 +586,7 @@ def test_what_fails_leaves_no_half_of_a_file(tmp_path, monkeypatch):
     x = noise(3 * RATE)
     x[-5] = np.nan
     sf.write(song, x, RATE, subtype="FLOAT")
-    monkeypatch.setattr(separation, "BLOCK", 4096)
+    monkeypatch.setattr(separator, "BLOCK", 4096)
     for net in (tiny(True), tiny(False)):
         with pytest.raises(ValueError, match="not finite"):
             separation.apply(song, tmp_path, net, progress=False)
@@ -598,12 +599,12 @@ def test_how_much_is_read_at_once_does_not_matter(samples, block, stereo):
     x, net = noise(samples, 1 + stereo), tiny(ahead=False)
     whole = separation.separate(net, x, RATE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(separation, "BLOCK", block)
+        patch.setattr(separator, "BLOCK", block)
         np.testing.assert_allclose(separation.separate(net, x, RATE), whole, rtol=0, atol=1e-6)
 
 
 def test_the_level_is_that_of_the_mean_of_the_channels(monkeypatch):
-    monkeypatch.setattr(separation, "BLOCK", 1000)
+    monkeypatch.setattr(separator, "BLOCK", 1000)
     x = noise(3500, 2)
     found = separation.root_mean_square(lambda start, stop: x[start:stop], len(x))
     assert found == pytest.approx(np.sqrt(np.mean(x.mean(axis=1) ** 2)))

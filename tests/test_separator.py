@@ -12,7 +12,6 @@ from strategies import seeds
 from numpylstm import Context, Dense, Layer, Mask, Sequential
 from numpylstm.audio.stft import istft, sine_window, stft
 from numpylstm.tasks import recipes, separator
-from numpylstm.tasks.separation import separate
 from numpylstm.tasks.separator import (
     BINS,
     FRAME,
@@ -22,6 +21,7 @@ from numpylstm.tasks.separator import (
     STREAMED_LEVEL,
     Frames,
     OnlineSeparator,
+    separate,
     voice_in_pieces,
     voice_of,
 )
@@ -272,9 +272,7 @@ def test_a_piece_is_read_once_and_no_more_than_a_piece_at_once(short_pieces):
 
 @pytest.mark.parametrize("ahead", AHEAD.values(), ids=AHEAD)
 def test_a_longer_recording_takes_no_more_memory(short_pieces, monkeypatch, ahead):
-    from numpylstm.tasks import separation
-
-    monkeypatch.setattr(separation, "BLOCK", 8192)
+    monkeypatch.setattr(separator, "BLOCK", 8192)
     net = tiny(ahead)
 
     def read(start: int, stop: int) -> np.ndarray:
@@ -282,7 +280,7 @@ def test_a_longer_recording_takes_no_more_memory(short_pieces, monkeypatch, ahea
 
     def peak(samples: int) -> int:
         tracemalloc.start()
-        count = sum(map(len, separation.voice_blocks(net, read, samples, 1, 8000)))
+        count = sum(map(len, separator.voice_blocks(net, read, samples, 1, 8000)))
         result = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert count == samples
