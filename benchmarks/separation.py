@@ -72,13 +72,13 @@ class Row(NamedTuple):
     def line(self, judged: bool = True) -> str:
         """One line of the table."""
         if self.value is None:
-            return f"{self.name:<60} {'-':>9}  {self.missing}"
+            return f"{self.name:<68} {'-':>9}  {self.missing}"
         sign = ">=" if self.at_least else "<="
         target = "" if self.target is None else f"{sign}{self.target:.4g}"
         seconds = "" if self.seconds is None else f"{self.seconds:9.1f}"
         limit = f" ({self.limit:g})" if self.limit < np.inf else ""
         verdict = "  MISSED" if judged and self.missed else ""
-        text = f"{self.name:<60} {self.value:>9.4g} {self.unit:<5} {target:>9} {seconds}{limit}{verdict}"
+        text = f"{self.name:<68} {self.value:>9.4g} {self.unit:<5} {target:>9} {seconds}{limit}{verdict}"
         return text.rstrip()
 
 
@@ -266,7 +266,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
 
 def run(args: argparse.Namespace, folder: Path) -> list[Row]:
     """Print every row as it comes."""
-    print(f"{'':<60} {'figure':>9}       {'target':>9}   seconds (at most)")
+    print(f"{'':<68} {'figure':>9}       {'target':>9}   seconds (at most)")
     rows = []
     for name, part in PARTS.items():
         if args.only and name not in args.only:
