@@ -13,7 +13,7 @@ An estimate x of source j is taken apart into three signals that sum to it, by p
 
 All in dB, higher is better, and deaf to gain and to short filters. From E. Vincent, R. Gribonval and
 C. Févotte, "Performance measurement in blind audio source separation", IEEE Trans. Audio, Speech and
-Language Processing 14(4), 2006, eq. 8 to 18; 512 taps, and copies that may ring on after the end, as their
+Language Processing 14(4), 2006; 512 taps, and copies that may ring on after the end, as their
 toolbox has it.
 
     NSDR = SDR of the estimate - SDR of the mixture taken as the estimate     what the separation has gained

@@ -124,7 +124,7 @@ class Stems(Sequence[Clip]):
                 raise ValueError(f"expected singers among {_some(self.singers)}, got {name!r}")
 
     def mir1k(self, part: str) -> "Stems":
-        """MIR-1K's published "train", "dev" or "test" list, of Huang et al. 2014, section 4.1.
+        """MIR-1K's published "train", "dev" or "test" list, of Huang et al. 2014.
 
         171, 4 and 825 clips: two singers to train on, four of whose clips decide, and the 17 others. Raises
         ValueError for another part, or where none of its clips is there.

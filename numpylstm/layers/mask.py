@@ -1,4 +1,4 @@
-"""A mask that shares the input out to two sources (Huang et al. 2014, eq. 6 and 7).
+"""A mask that shares the input out to two sources (Huang et al. 2014).
 
 The layer inside hears the mixture x (F features a step, such as the magnitudes of a spectrum) and scores each
 feature twice, a = [a1, a2]. The mask m says how much of the feature is the first source, the rest is the

@@ -58,7 +58,7 @@ class Recipe:
     Attributes:
         build: the network, for a Generator.
         target: "phase": what of each source is in phase with the mixture, |s| cos(angle), H. Erdogan et al.,
-            "Phase-sensitive and recognition-boosted speech separation", ICASSP 2015, eq. 10;
+            "Phase-sensitive and recognition-boosted speech separation", ICASSP 2015;
             "magnitude": |s|, as published.
         loss: "mse" or "kl", of both sources, on magnitudes of a mixture with RMS 1.
         gamma: of the discriminative loss.

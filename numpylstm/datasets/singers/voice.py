@@ -3,7 +3,7 @@
 The source-filter model of G. Fant, "Acoustic Theory of Speech Production", 1960: what the folds or a narrow
 place in the mouth send out is shaped by five resonances of the tract, the formants, which move from vowel to
 vowel. The lowest three are, but for some Hz in i, the means of men in G. E. Peterson and H. L. Barney,
-"Control methods used in a study of the vowels", J. Acoust. Soc. Am. 24, 1952, table II; they measured none
+"Control methods used in a study of the vowels", J. Acoust. Soc. Am. 24, 1952; they measured none
 above, which are about those of a tube. All are scaled by the length of the tract.
 
 All controls are drawn every HOP samples (8 ms at 16 kHz) and the whole clip is made at once.
@@ -267,7 +267,7 @@ def _consonant(
 
 
 def _tract(formants: NDArray[np.float64], f: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Gains (count, bins) of five resonances in a row: D. Klatt, J. Acoust. Soc. Am. 67, 1980, fig. 6."""
+    """Gains (count, bins) of five resonances in a row: D. Klatt, J. Acoust. Soc. Am. 67, 1980."""
     gains = np.ones((len(formants), len(f)))
     for k, bandwidth in enumerate((70, 90, 130, 200, 280)):
         F = formants[:, k : k + 1]
