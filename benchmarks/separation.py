@@ -249,9 +249,8 @@ def seams(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
         np.mean((carried - target_test) ** 2),
         np.mean((target.mean(axis=(0, 1)) - target_test) ** 2),
     )
-    yield Row(
-        "  carried: error of the mask, in parts of that of its mean", float(error / mean), "", 1.0, False
-    )
+    # Seams are there long before the stack has learnt: near 1 it knows no more than the mean of the masks.
+    yield Row("  carried: error of the mask, in parts of that of its mean", float(error / mean))
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
