@@ -41,18 +41,19 @@ def ending(history: Any) -> Figures:
 
 
 def add(
-    group: Any, name: str, command: Callable[..., tuple[Figures, str]], text: str, runs: str | None = None
+    group: Any,
+    name: str,
+    command: Callable[..., tuple[Figures, str]],
+    text: str,
+    runs: str | None = None,
+    what: str = "figures and model",
 ) -> argparse.ArgumentParser:
     """A command with the options that all of them share."""
     parser: argparse.ArgumentParser = group.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + "."
     )
     parser.set_defaults(command=command)
-    out = (
-        f"folder for figures and model (default: {runs})"
-        if runs
-        else "folder for the figures (default: none)"
-    )
+    out = f"folder for {what} (default: {runs})" if runs else "folder for the figures (default: none)"
     parser.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="of everything random (default: 0)"
     )

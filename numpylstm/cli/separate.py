@@ -31,7 +31,9 @@ def add_parser(tasks: Any) -> None:
     separate = tasks.add_parser("separate", help="take a song apart into voice and accompaniment")
     verbs = separate.add_subparsers(title="verbs", metavar="VERB", required=True)
 
-    apply = add(verbs, "apply", apply_command, "write voice.wav and accompaniment.wav", "runs/separate")
+    apply = add(
+        verbs, "apply", apply_command, "write voice.wav and accompaniment.wav", "runs/separate", "both files"
+    )
     apply.add_argument("song", metavar="SONG", help="recording of any rate, length and number of channels")
     apply.add_argument(
         "--model", metavar="MODEL", help="run folder or model file (default: the built-in one)"
@@ -101,7 +103,14 @@ def add_parser(tasks: Any) -> None:
         "--context", type=natural, metavar="N", help="published: frames on each side (default: 1)"
     )
 
-    evaluate = add(verbs, "eval", eval_command, "measure with BSS-EVAL, as papers do", "runs/evaluation")
+    evaluate = add(
+        verbs,
+        "eval",
+        eval_command,
+        "measure with BSS-EVAL, as papers do",
+        "runs/evaluation",
+        "figures and page",
+    )
     evaluate.add_argument("--data", metavar="DIR", required=True, help="folder of clips, or `synthetic`")
     evaluate.add_argument(
         "--model", metavar="MODEL", help="run folder or model file (default: the built-in one)"
