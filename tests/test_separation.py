@@ -21,7 +21,7 @@ from numpylstm.datasets import Clip, Mixtures, SyntheticSingers, plucked_melodie
 from numpylstm.optimizers import lbfgs
 from numpylstm.tasks import recipes, separation, separator, taking_apart
 from numpylstm.tasks.recipes import RECIPES, Recipe
-from numpylstm.tasks.separation import Batches, Evaluation, curves, spectra
+from numpylstm.tasks.separation import Batches, Evaluation, Frames, curves
 from numpylstm.tasks.separator import BINS, FRAME, HOP, NORM, RATE, STREAMED_LEVEL
 
 TINY = Recipe(
@@ -116,7 +116,7 @@ def test_a_batch_is_what_the_network_is_applied_to():
 
 def test_spectra_are_of_the_frames_that_lie_wholly_within():
     sound = noise(5 * HOP + 100, 2).astype(np.float32)
-    found = spectra(sound)
+    found = Frames(RATE).cut(sound)
     assert found.shape == (4, 2, BINS) and found.dtype == np.complex64
     window = np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME)
     for t in range(4):

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from .. import losses
 from ..audio import wav
-from ..audio.stft import sine_window
 from ..datasets import Clip, Mixtures, Stems, SyntheticSingers, load_stems
 from ..history import History
 from ..layers import Compress, Layer, Standardize
@@ -226,7 +225,7 @@ class Batches:
         rms = np.sqrt(np.mean(np.square(sources.sum(0)), axis=0))
         level = 10.0 ** (rng.uniform(-recipe.level_db, recipe.level_db, recipe.batch) / 20)
         sources *= (level / np.maximum(rms, wav.SILENCE) / NORM).astype(np.float32)
-        voice, accompaniment = (spectra(source) for source in sources)
+        voice, accompaniment = (Frames(RATE).cut(source) for source in sources)
         if recipe.colour_db:
             voice, accompaniment = (source * curves(recipe, rng) for source in (voice, accompaniment))
         mixture = voice + accompaniment
@@ -236,15 +235,6 @@ class Batches:
         # What of a source is in phase with the mixture. For both together that is the mixture.
         in_phase = (voice * mixture.conj()).real / np.maximum(x, wav.SILENCE)
         return x, np.concatenate([in_phase, x - in_phase], axis=2)
-
-
-def spectra(sound: Array) -> Array:
-    """The frames (T, B, BINS) that lie wholly within a sound (samples, B), in float32 throughout."""
-    from scipy.fft import rfft
-
-    window = sine_window(FRAME).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME, axis=0)[::HOP]
-    return np.asarray(rfft(frames * window))
 
 
 def curves(recipe: Recipe, rng: np.random.Generator) -> Array:
