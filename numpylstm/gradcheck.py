@@ -82,7 +82,7 @@ class GradcheckReport:
         sentences = []
         for name in self.wrong:
             error, at, got, expected = self.tensors[name]
-            size = "not finite" if np.isnan(error) else f"off by {_percent(error)}"
+            size = "not finite" if np.isnan(error) else f"off by {percent(error)}"
             where = "" if at is None else f"; first at {list(at)}: got {got:.12g}, expected {expected:.12g}"
             sentences.append(f"d{name} is wrong ({size}{where}).")
         if self.wrong and right:
@@ -178,17 +178,17 @@ def gradcheck(
             # Of length 1, so that the floor, a norm of gradients, means the same as for whole tensors.
             basis /= np.sqrt((basis**2).sum(axis=tuple(range(1, basis.ndim)), keepdims=True)) + 1e-300
             expected = np.array([derivative.along(name, direction) for direction in basis])
-            tensors[name] = _compare(
+            tensors[name] = tensor_error(
                 (basis * got).sum(axis=tuple(range(1, basis.ndim))), expected, floor, tolerance
             )
             if tensors[name].where is not None:  # an index among the directions says nothing
                 tensors[name] = tensors[name]._replace(where=None)
         else:
-            tensors[name] = _compare(got, derivative.full(name), floor, tolerance)
+            tensors[name] = tensor_error(got, derivative.full(name), floor, tolerance)
     return GradcheckReport(tensors, problem.changed, method, tolerance, problem.breaches)
 
 
-def _compare(got: np.ndarray, expected: np.ndarray, floor: float, tolerance: float) -> TensorError:
+def tensor_error(got: np.ndarray, expected: np.ndarray, floor: float, tolerance: float) -> TensorError:
     finite = np.isfinite(got) & np.isfinite(expected)
     difference = np.subtract(got, expected, out=np.zeros_like(expected), where=finite)
     scale = max(_norm(got), _norm(expected), floor)
@@ -206,7 +206,7 @@ def _norm(array: np.ndarray) -> float:
     return float(np.linalg.norm(array[np.isfinite(array)]))
 
 
-def _percent(error: float) -> str:
+def percent(error: float) -> str:
     return f"{100 * error:.0f} %" if error >= 0.005 else f"{error:.1e}"
 
 

@@ -83,6 +83,7 @@ MAY_KNOW = {
     "checkpoint": {"files", "layers"},
     "interop": {"files", "layers"},
     "history": set(),
+    "classroom": {"files", "gradcheck"},
     "training": {"checkpoint", "history", "layers", "losses", "optimizers"},
 }
 
