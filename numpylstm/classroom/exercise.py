@@ -87,8 +87,8 @@ class Exercise:
     def start(self, parent: str | PathLike[str] = ".", student: int | None = None) -> Path:
         """Copy what a student needs into a new folder of this exercise's name. Returns that folder.
 
-        A checks.py may have a function `personal(number) -> {file name: text}` with what is to be handed out to
-        one student, in place of or beside the common files.
+        A checks.py may have a function `personal(number) -> {file name: text}` with what is to be handed
+        out to one student, in place of or beside the common files.
 
         Raises:
             FileExistsError: there is such a folder: nobody's work is ever written over.

@@ -1,7 +1,8 @@
 """The other end of `student.Student`: loads a student's file and calls its functions when asked to.
 
 Runs in a process of its own, as a script, and knows nothing of the package: what a student's file does to
-this process, it does to nobody else. Its two arguments are limits: bytes of memory, seconds of processor time.
+this process, it does to nobody else. Its two arguments are limits: bytes of memory, seconds of processor
+time.
 
 A message is 8 bytes with the length of a header, the header in JSON, and the bytes of the arrays it tells of.
 """
