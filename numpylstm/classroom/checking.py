@@ -1,5 +1,6 @@
 """Run an exercise's checks on a student's file, and say the first thing that is wrong."""
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -124,6 +125,9 @@ def run(
                     function(student, rng)
                 except Failure as found:
                     failure = found
+                except Exception as error:  # what came is of no form the check can take apart
+                    message = f"what came could not be checked: {error}"
+                    failure = Failure(message, detail=traceback.format_exc())
             title = (function.__doc__ or function.__name__).strip().partition("\n")[0]
             outcomes.append(Outcome(f"{exercise.number}.{position}", title, failure))
     return CheckReport(exercise, outcomes)

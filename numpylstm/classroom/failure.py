@@ -78,8 +78,14 @@ def compare(
         where: what the comparison was made on, for the message: "with T = 1".
 
     Raises:
-        Failure: an error above the tolerance, naming the wrong tensors and the right ones.
+        Failure: another shape, or an error above the tolerance, naming the wrong tensors and the right ones.
     """
+    for name, array in expected.items():
+        if np.shape(got[name]) != np.shape(array) or not isinstance(
+            got[name], np.ndarray | np.number | float
+        ):
+            what = f"shape {np.shape(got[name])}" if isinstance(got[name], np.ndarray) else _what(got[name])
+            raise Failure(f"{name}{where and ' ' + where}: expected shape {np.shape(array)}, got {what}.")
     floor = 1e-4 * max((float(np.linalg.norm(np.ravel(array))) for array in expected.values()), default=0.0)
     errors = {
         name: tensor_error(np.asarray(got[name]), np.asarray(array), floor, tolerance).error

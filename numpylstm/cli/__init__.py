@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..tasks.run import finite
-from . import filter, generate, separate, single
+from . import exercise, filter, generate, separate, single
 from .common import remark
 
 
@@ -76,4 +76,5 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_parser(tasks)
     separate.add_parser(tasks)
     single.add_report(tasks)
+    exercise.add_parser(tasks)
     return parser
