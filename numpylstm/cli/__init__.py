@@ -76,4 +76,5 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_parser(tasks)
     separate.add_parser(tasks)
     single.add_report(tasks)
+    single.add_doctor(tasks)
     return parser
