@@ -329,10 +329,10 @@ for name, colour in styles.items():
     curve_axes.plot(steps, np.maximum(errors[name], 5e-17), color=colour, marker=".", label=name)
 curve_axes.axhline(np.finfo(float).eps, color=plots.TRUTH, linestyle=":", label="one rounding, 2.2e-16")
 curve_axes.set(
-    xscale="log", yscale="log", ylim=(1e-17, 1e4), xlabel="step", ylabel="error of the slope, relative"
+    xscale="log", yscale="log", ylim=(1e-17, 1e3), xlabel="step", ylabel="error of the slope, relative"
 )
 curve_axes.set_title("An LSTM's loss along a direction")
-curve_axes.legend(frameon=False, loc="upper center", ncols=2)
+curve_axes.legend(frameon=False, loc="center left")
 table_axes.grid(False)
 table_axes.imshow(found, cmap="Blues", vmin=-0.2, vmax=1.6, aspect="auto")
 for (row, column), one in np.ndenumerate(found):
