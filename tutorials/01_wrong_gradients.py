@@ -317,7 +317,9 @@ assert len(missed) >= 15
 # `nl.gradcheck(layer, x)` does all of it for any layer or function of yours:
 
 # %%
-print(nl.gradcheck(nl.LSTM(1, H, seed=0), careful[0]["x"]))
+report = nl.gradcheck(nl.LSTM(1, 3, seed=0), careful[0]["x"])
+print(report)
+assert report.passed
 
 # %%
 figure, axes = plots.new_figure(1, 2, height=7.6, width=12)

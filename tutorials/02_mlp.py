@@ -19,6 +19,7 @@ import numpy as np
 
 import numpylstm as nl
 from numpylstm import plots
+from numpylstm.activations import softmax, softmax_backward
 
 started = time.perf_counter()
 QUICK = "--quick" in sys.argv  # a short form that only shows that everything runs
@@ -68,19 +69,20 @@ def cross_entropy(a, classes):
 
 
 # %% [markdown]
-# **Guess before you look:** the loss of a network that says nothing, all scores 0? And of one that is sure and
-# right, a = 1000 for the right class? Sure and wrong?
+# **Guess before you look:** the loss of a network that says nothing, all scores 0? And of one that is sure
+# and right, a = 1000 for the right class? Sure and wrong?
 
 # %%
-print(
-    f"all scores 0      : {cross_entropy(np.zeros((K, K)), np.arange(K))[0]:.6f} = log {K} = {np.log(K):.6f}"
-)
-print(f"sure and right    : {cross_entropy(1000 * np.eye(K), np.arange(K))[0]:.1f}")
-print(f"sure and wrong    : {cross_entropy(1000 * np.eye(K), (np.arange(K) + 1) % K)[0]:.1f}")
-assert abs(cross_entropy(np.zeros((K, K)), np.arange(K))[0] - np.log(K)) < 1e-15
+each = np.arange(K)  # one example of each class
+silent = cross_entropy(np.zeros((K, K)), each)[0]
+sure_right = cross_entropy(1000 * np.eye(K), each)[0]
+sure_wrong = cross_entropy(1000 * np.eye(K), (each + 1) % K)[0]
+print(f"all scores 0: {silent:.6f}, and log {K} = {np.log(K):.6f}")
+print(f"sure and right: {abs(sure_right):.1f}; sure and wrong: {sure_wrong:.1f}")
+assert abs(silent - np.log(K)) < 1e-15 and sure_right == 0 and sure_wrong == 1000
 
 # %% [markdown]
-# The gradient by the scores is (y - t) / B: what was said less what is true. The exponentials and the logarithm
+# The gradient by the scores is (y - t) / B: what was said less what is true. Exponentials and logarithm
 # cancel. To see it, write log y_c = a_c - log sum_j exp(a_j) and differentiate by a_k: 1 for k = c, less y_k.
 #
 # Three facts follow: the entries of a row sum to 0; no entry is larger than 1 / B; and it vanishes only where
@@ -103,8 +105,8 @@ assert abs(da.sum(axis=1)).max() < 1e-15 and abs(da).max() < 1 / 4
 # ## 3. The MLP
 #
 # Layers a = W x + b with relu(a) = max(a, 0) between them. Rows of `x` are examples, so the product is with
-# the transpose. Backward goes through the layers in reverse: each finds its weights' gradient from what it was
-# given and what comes from above, and hands on W^T dy. What relu has cut off gets no gradient.
+# the transpose. Backward goes through the layers in reverse: each finds its weights' gradient from what it
+# was given and what comes from above, and hands on W^T dy. What relu has cut off gets no gradient.
 
 
 # %%
@@ -179,7 +181,7 @@ UPDATES = 20 if QUICK else 400
 
 
 def train(sizes, through=lambda a: a, through_backward=lambda y, dy: dy):
-    """Layers of these sizes, trained, and their losses; the scores may go `through` something on their way."""
+    """Layers of these sizes, trained, and their losses; the scores may go `through` something first."""
     start = nl.MLP(*sizes, activation="relu", seed=0)
     layers = [(dense.params["W"], dense.params["b"]) for dense in start.layers]  # views into start.theta
     optimizer = nl.Adam(1e-2)
@@ -209,10 +211,11 @@ if not QUICK:
     assert accuracy(mlp) > 0.97
 
 # %% [markdown]
-# Two baselines belong beside every accuracy: chance, and a network that cannot see. With all inputs 0 there is
-# nothing but the biases, so the best it can say is how frequent the classes are, and for equally many the best
-# loss is log K once more. A network that does no better than that has not looked at its input, whatever the
-# reason.
+# Two baselines belong beside every accuracy: chance, and a network that cannot see. With all inputs 0 there
+# is
+# nothing but the biases, so the best it can say is how frequent the classes are, and for equally many the
+# best loss is log K once more. A network that does no better than that has not looked at its input, whatever
+# the reason.
 
 # %%
 blind = cross_entropy(forward(mlp, 0 * x_dev)[0], classes_dev)[0]
@@ -229,7 +232,6 @@ assert blind >= np.log(K) - 1e-12
 # second softmax sees, at best?)
 
 # %%
-softmax, softmax_backward = nl.activations.softmax, nl.activations.softmax_backward
 twice, twice_losses = train((2, 32, 32, K), softmax, softmax_backward)
 floor = np.log((np.e + K - 1) / np.e)
 print(f"softmax once : loss {mlp_losses[-1]:.3f}, accuracy {100 * accuracy(mlp):.1f} %")
