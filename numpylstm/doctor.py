@@ -33,7 +33,7 @@ class Finding:
     """What was found of one part.
 
     Attributes:
-        part: its name, "float32 products".
+        part: its name, "matrix products".
         found: what there is, in words.
         advice: what to do about it, one sentence; "" where all is well.
         broken: whether nothing can be trusted or nothing runs until it is done.
@@ -112,8 +112,8 @@ def examine(folder: str | os.PathLike[str] = "runs") -> list[Finding]:
         "processor": _processor,
         "BLAS": _blas,
         "variables": _variables,
-        "float32 products": _products,
-        "speed": _speed,
+        "matrix products": _products,
+        "float32 speed": _speed,
         "display": _display,
         "sound card": _sound_card,
         "figures": lambda: _figures(Path(folder)),
@@ -333,23 +333,25 @@ def _variables() -> Iterator[Finding]:
 
 
 def _products() -> Iterator[Finding]:
-    """Matrix products against sums that do not go through BLAS."""
+    """Matrix products against sums that do not go through BLAS, in float32 and in float64."""
     rng = np.random.default_rng(0)
     worst = 0.0
-    for dtype in (np.float32, np.float64):
-        # Odd sizes, and a transposed factor: what kernels for whole blocks get wrong first.
-        for rows, inner, columns in ((67, 131, 35), (128, 64, 1), (1, 257, 96)):
+    for dtype, wider in ((np.float32, np.float64), (np.float64, np.longdouble)):
+        # Odd sizes and a transposed factor are what kernels for whole blocks get wrong first; the last size
+        # is large enough for more than one thread.
+        for rows, inner, columns in ((67, 131, 35), (128, 64, 1), (1, 257, 96), (161, 200, 170)):
             A = rng.standard_normal((rows, inner)).astype(dtype)
             B = rng.standard_normal((columns, inner)).astype(dtype).T
-            long_A, long_B = A.astype(np.longdouble), B.astype(np.longdouble)
-            exact = np.einsum("ij,jk->ik", long_A, long_B)
+            wide_A: Any = A.astype(wider)
+            wide_B: Any = B.astype(wider)
+            exact = np.einsum("ij,jk->ik", wide_A, wide_B)
             # The error of any order of summing n products is below n u |A| |B| (Higham 2002, eq. 3.13).
-            bound = inner * np.finfo(dtype).eps / 2 * np.einsum("ij,jk->ik", abs(long_A), abs(long_B))
+            bound = inner * np.finfo(dtype).eps / 2 * np.einsum("ij,jk->ik", abs(wide_A), abs(wide_B))
             share = float(np.max(abs(np.matmul(A, B) - exact) / bound))
             worst = float(np.maximum(worst, share))  # nan stays
     right = worst <= 1
     yield Finding(
-        "float32 products",
+        "matrix products",
         f"right to rounding, {100 * worst:.0f} % of the error that is allowed"
         if right
         else f"WRONG: their error is {worst:.1e} times what rounding allows",

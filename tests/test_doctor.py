@@ -129,7 +129,7 @@ def test_wrong_products_are_found_and_end_with_exit_code_1(monkeypatch, short, c
     monkeypatch.setattr(np, "matmul", matmul)
     assert main(["doctor"]) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert "X float32 products" in told and "WRONG" in told and "install NumPy again" in told
+    assert "X matrix products" in told and "WRONG" in told and "install NumPy again" in told
 
 
 @pytest.mark.parametrize("chosen", [1, None])
