@@ -116,7 +116,7 @@ def examine(folder: str | os.PathLike[str] = "runs") -> list[Finding]:
         "float32 speed": _speed,
         "display": _display,
         "sound card": _sound_card,
-        "figures": lambda: _figures(Path(folder)),
+        "figures": lambda: _place(Path(folder)),
         "this folder": _shadows,
     }
     findings: list[Finding] = []
@@ -142,7 +142,7 @@ def screen(findings: list[Finding]) -> str:
     if not advice:
         return "\n".join([*lines, "", "All is well."])
     broken = any(finding.broken for finding in findings)
-    lines += ["", "Something is broken; to do:" if broken else "Everything runs; to make it better:"]
+    lines += ["", "Something is broken. What to do:" if broken else "What to do:"]
     for finding in advice:
         lines += textwrap.wrap(f"- {finding.part}: {finding.advice}", 100, subsequent_indent="  ")
     return "\n".join(lines)
@@ -189,18 +189,19 @@ def _numpylstm() -> Iterator[Finding]:
         filter(None, [str(folder.parent), environment.get("PYTHONPATH")])
     )
     program = "import time; t = time.perf_counter(); import numpylstm; print(time.perf_counter() - t)"
-    advice, seconds = "", float("nan")
+    advice, seconds, imported = "", float("nan"), "cannot be imported by a fresh Python"
     try:
         command = [sys.executable, "-P", "-c", program]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
         seconds = float(done.stdout)
+        imported = f"imported in {seconds:.2f} s"
         if seconds > 3:
             advice = "Importing is slow: look whether a virus scanner or a network drive holds it up."
     except (OSError, ValueError, subprocess.SubprocessError):
-        advice = "A fresh Python cannot import numpylstm: install it again, into a new virtual environment."
+        advice = "Install it again, into a new virtual environment."
     yield Finding(
         "numpylstm",
-        f"{package.__version__} from {folder}, imported in {seconds:.2f} s",
+        f"{package.__version__} from {folder}, {imported}",
         advice,
         figures={"versions": {"numpylstm": package.__version__}, "import_seconds": seconds},
     )
@@ -428,7 +429,7 @@ def _sound_card() -> Iterator[Finding]:
     yield Finding("sound card", found, figures={"sound_card": players[0] if players else None})
 
 
-def _figures(folder: Path) -> Iterator[Finding]:
+def _place(folder: Path) -> Iterator[Finding]:
     """Whether figures can be written to `folder`, which need not be there yet."""
     place = Path(os.path.abspath(folder))
     there = next(path for path in (place, *place.parents) if path.exists())
@@ -437,16 +438,15 @@ def _figures(folder: Path) -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(b"numpylstm")
         free = shutil.disk_usage(there).free / 1e9
-        found = (
-            f"go to {place}, {free:.0f} GB free" if free >= 1 else f"go to {place}, {1000 * free:.0f} MB free"
-        )
+        room = f"{free:.0f} GB" if free >= 1 else f"{1000 * free:.0f} MB"
+        found = f"go to {place}, {room} free"
         if free < 0.1:
             advice = "The disk is nearly full: make room, or write elsewhere with --out."
     except OSError as error:
         found = f"cannot be written to {place}: {error.strerror or error}"
         advice = "Work in a folder of your own (cd), or name one with --out."
-    figures = {"figures": str(place), "writable": not found.startswith("cannot"), "free_gb": free}
-    yield Finding("figures", found, advice, figures=figures)
+    numbers = {"folder": str(place), "writable": not found.startswith("cannot"), "free_gb": free}
+    yield Finding("figures", found, advice, figures=numbers)
 
 
 def _shadows() -> Iterator[Finding]:
@@ -465,4 +465,4 @@ def _shadows() -> Iterator[Finding]:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return textwrap.shorten(str(error), 200) or type(error).__name__

@@ -61,7 +61,7 @@ def test_json_is_one_line_of_figures_and_goes_where_it_is_asked_to(capsys, with_
     figures = json.loads(out)
     assert figures["passed"] is True and figures["matmul_right"] is True and figures["writable"] is True
     assert figures["versions"]["numpy"] == np.__version__ and figures["versions"]["libsndfile"]
-    assert figures["figures"] == str(Path("here").resolve())
+    assert figures["folder"] == str(Path("here").resolve())
     assert json.loads(Path("here/doctor.json").read_text())["cores"] == os.cpu_count()
 
 
@@ -253,6 +253,13 @@ def test_a_sound_card_is_looked_for_but_never_an_error(monkeypatch, short, with_
     )
     (finding,) = doctor._sound_card()
     assert finding.advice == "" and finding.figures["sound_card"] == ("out" if with_card else None)
+
+
+def test_a_python_that_cannot_import_the_package_is_told(monkeypatch):
+    monkeypatch.setattr(doctor.sys, "executable", "/nowhere/python")
+    (finding,) = doctor._numpylstm()
+    assert "cannot be imported" in finding.found and "Install it again" in finding.advice
+    assert "nan" not in finding.found
 
 
 @pytest.mark.parametrize(
