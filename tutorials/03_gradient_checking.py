@@ -28,32 +28,32 @@ QUICK = "--quick" in sys.argv  # a short form that only shows that everything ru
 # %% [markdown]
 # ## 1. Four ways
 #
-# All of them only call the function. With h the step and f''' some third derivative nearby:
+# All of them only call the function. With s the step and f''' some third derivative nearby:
 #
-#     forward      (f(x + h) - f(x)) / h                       off by    h/2 f''
-#     central      (f(x + h) - f(x - h)) / 2h                  off by  h^2/6 f'''
-#     Richardson   (4 central(h/2) - central(h)) / 3           off by  a multiple of h^4
-#     complex      Im f(x + ih) / h                            off by  h^2/6 f'''
+#     forward      (f(x + s) - f(x)) / s                       off by    s/2 f''
+#     central      (f(x + s) - f(x - s)) / 2s                  off by  s^2/6 f'''
+#     Richardson   (4 central(s/2) - central(s)) / 3           off by  a multiple of s^4
+#     complex      Im f(x + is) / s                            off by  s^2/6 f'''
 #
-# Richardson takes central differences at two steps, whose h^2 parts are known to be as 1 to 4, and lets them
+# Richardson takes central differences at two steps, whose s^2 parts are known to be as 1 to 4, and lets them
 # cancel (Richardson 1911). The complex step is younger (Squire & Trapp 1998).
 
 
 # %%
-def forward_difference(f, x, h):
-    return (f(x + h) - f(x)) / h
+def forward_difference(f, x, step):
+    return (f(x + step) - f(x)) / step
 
 
-def central_difference(f, x, h):
-    return (f(x + h) - f(x - h)) / (2 * h)
+def central_difference(f, x, step):
+    return (f(x + step) - f(x - step)) / (2 * step)
 
 
-def richardson(f, x, h):
-    return (4 * central_difference(f, x, h / 2) - central_difference(f, x, h)) / 3
+def richardson(f, x, step):
+    return (4 * central_difference(f, x, step / 2) - central_difference(f, x, step)) / 3
 
 
-def complex_step(f, x, h):
-    return f(x + 1j * h).imag / h
+def complex_step(f, x, step):
+    return f(x + 1j * step).imag / step
 
 
 WAYS = {
@@ -69,8 +69,8 @@ for name, way in WAYS.items():
 # %% [markdown]
 # ## 2. A smaller step, a better slope?
 #
-# Now the loss of a whole LSTM. `f(s)` is the loss when all weights, the input and the initial state move by
-# `s` along one random direction; f'(0) is the gradient times that direction, and backward gives it at once.
+# Now the loss of a whole LSTM. `f(d)` is the loss when all weights, the input and the initial state move by
+# `d` along one random direction; f'(0) is the gradient times that direction, and backward gives it at once.
 #
 # **Guess before you look:** for each of the four, which step is the best? 1e-2, 1e-5, 1e-8, 1e-20? And how
 # many digits are right then?
@@ -86,12 +86,12 @@ move = {name: rng.standard_normal(param.shape) for name, param in lstm.params.it
 move_x, (move_h, move_c) = rng.standard_normal(x.shape), rng.standard_normal((2, B, H))
 
 
-def f(s):
-    """The loss at a distance of s along the direction; s may be complex."""
-    moved = lstm.astype(np.result_type(s, float))
+def f(d):
+    """The loss at a distance of d along the direction; d may be complex."""
+    moved = lstm.astype(np.result_type(d, float))
     for name, param in moved.params.items():
-        param += s * move[name]
-    y, _, _ = moved.forward(x + s * move_x, (h0 + s * move_h, c0 + s * move_c))
+        param += d * move[name]
+    y, _, _ = moved.forward(x + d * move_x, (h0 + d * move_h, c0 + d * move_c))
     return nl.losses.mse(y, target)[0]
 
 
@@ -102,16 +102,18 @@ exact += (dx * move_x).sum() + (dh0 * move_h).sum() + (dc0 * move_c).sum()
 print(f"by backward: f'(0) = {exact:.16f}")
 
 steps = 10.0 ** np.arange(-20, -0.99, 1 if QUICK else 0.25)
-errors = {name: np.array([abs(way(f, 0.0, h) / exact - 1) for h in steps]) for name, way in WAYS.items()}
+errors = {
+    name: np.array([abs(way(f, 0.0, step) / exact - 1) for step in steps]) for name, way in WAYS.items()
+}
 for name, error in errors.items():
     best = "any below 1e-9" if name == "complex step" else f"{steps[np.argmin(error)]:.0e}"
     smallest = error[steps < 1e-9].max() if name == "complex step" else error.min()
     print(f"{name:<13} best step {best:<15} off by {smallest:.0e}, at 1e-20 by {error[0]:.0e}")
 
 # %% [markdown]
-# Differences lose at both ends. With a large step the formula is wrong, by h, h^2 or h^4: the right slopes in
+# Differences lose at both ends. With a large step the formula is wrong, by s, s^2 or s^4: the right slopes in
 # the figure. With a small one two nearly equal numbers are subtracted: of 16 digits only those remain in
-# which they differ, and the rounding of the rest is divided by h: the left slope, the same for all three. At
+# which they differ, and the rounding of the rest is divided by s: the left slope, the same for all three. At
 # 1e-20 nothing moves at all, and the answer is 0: off by 100 %.
 #
 # The complex step subtracts nothing. Real part and imaginary part keep their own 16 digits, so the step may
@@ -128,12 +130,12 @@ RULED_BY_FORMULA = {  # name: (steps from, to, order)
 }
 for name, (low, high, order) in RULED_BY_FORMULA.items():
     fine = np.geomspace(low, high, 12)
-    error = [abs(WAYS[name](f, 0.0, h) / exact - 1) for h in fine]
+    error = [abs(WAYS[name](f, 0.0, step) / exact - 1) for step in fine]
     slope = np.polyfit(np.log10(fine), np.log10(error), 1)[0]
-    print(f"{name:<13} error grows as h^{slope:.2f}")
+    print(f"{name:<13} error grows as s^{slope:.2f}")
     assert abs(slope - order) < 0.1
 
-assert errors["complex step"][steps < 1e-9].max() < 2e-15
+assert errors["complex step"][steps < 1e-9].max() < 4e-15
 assert 1e-10 < errors["forward"].min() < 1e-6
 assert 1e-13 < errors["central"].min() < 1e-8
 assert 1e-15 < errors["Richardson"].min() < 1e-10
