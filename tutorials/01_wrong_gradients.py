@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 import numpylstm as nl
 from numpylstm import plots
@@ -148,7 +149,7 @@ def with_slip(right, wrong):
 # them. An LSTM of 8 units reads the noise, `y = W_y h` is to be s. The gradient by `W_y` is right in all
 # thirty, so that by itself would lower the loss too; the line "no gradient at all" shows how far.
 #
-# **Guess:** how many of the thirty will bring the loss down by more than 98 %? Which one is the worst?
+# **Guess:** how many of the thirty will bring the loss down by more than 95 %? Which one is the worst?
 
 # %%
 T, B, H = 20, 32, 8
@@ -196,23 +197,25 @@ def no_gradient(dy, cache, dh, dc):
 
 
 curves = {"right": train(backward), "no gradient at all": train(no_gradient)}
-curves |= {name: train(with_slip(*slip)) for name, slip in SLIPS.items()}
+for name, slip in tqdm(SLIPS.items(), desc="training", leave=False):
+    curves[name] = train(with_slip(*slip))
 left = {name: losses[-1] / losses[0] for name, losses in curves.items()}  # of the loss, as a share
 for name, share in sorted(left.items(), key=lambda entry: entry[1]):
     print(f"{name:<36} {100 * share:6.2f} % of the loss is left")
 
 # %% [markdown]
-# All of them: the worst still loses nearly 99 % of its loss, where the read-out alone gets to 85 %. Some even
-# end lower than the right gradient. An optimizer is content with any direction that points roughly downhill,
-# Adam does not even care how long it is, and what one weight cannot learn another learns in its place.
-# Nothing in these numbers tells wrong from right. On a harder task some of these networks would be "hard to
-# train", and somebody would look for a better learning rate.
+# All of them: the worst still loses nearly 99 % of its loss, where the read-out alone gets to 85 %. (From
+# two other starts the worst lost 98 % and 96 %.) Some even end lower than the right gradient. An optimizer is
+# content with any direction that points roughly downhill, Adam does not even care how long it is, and what
+# one weight cannot learn another learns in its place. Nothing in these numbers tells wrong from right. On a
+# harder task some of these networks would be "hard to train", and somebody would look for a better learning
+# rate.
 
 # %%
 better = [name for name in SLIPS if left[name] < left["right"]]
 print(f"{len(better)} of {len(SLIPS)} wrong gradients end lower than the right one")
 if not QUICK:
-    assert max(left[name] for name in SLIPS) < 0.02, "with each the loss falls by more than 98 %"
+    assert max(left[name] for name in SLIPS) < 0.05, "with each the loss falls by more than 95 %"
     assert left["no gradient at all"] > 0.1
     assert better
 
@@ -287,6 +290,9 @@ for name in sorted(worst, key=lambda name: worst[name]):
 
 # %% [markdown]
 # Between right and wrong lie eight decades with nothing in them. The check does not say "perhaps".
+#
+# Two slips, of the final and of the initial state, changed nothing in this training, where neither state was
+# asked for. They wait for the first who carries a state from one piece to the next, as in lesson 10.
 
 # %%
 assert worst["right"] < 1e-13
