@@ -78,6 +78,7 @@ MAY_KNOW = {
     "layers": {"parameters", "activations", "threads"},
     "audio": {"files"},
     "datasets": {"files"},
+    "doctor": {"threads"},
     "plots": {"files"},
     "report": {"files", "history", "plots"},
     "checkpoint": {"files", "layers"},

@@ -77,4 +77,5 @@ def build_parser() -> argparse.ArgumentParser:
     separate.add_parser(tasks)
     single.add_report(tasks)
     exercise.add_parser(tasks)
+    single.add_doctor(tasks)
     return parser

@@ -1,4 +1,4 @@
-"""The commands without verbs: `numpylstm sine`, `digits`, `gradcheck` and `report`."""
+"""The commands without verbs: `numpylstm sine`, `digits`, `gradcheck`, `report` and `doctor`."""
 
 import argparse
 from contextlib import nullcontext
@@ -32,6 +32,11 @@ def add_report(tasks: Any) -> None:
     """The page of a run."""
     report = add(tasks, "report", report_command, "write report.html, one page of everything in a run folder")
     report.add_argument("run", metavar="DIR", help="run folder of any task")
+
+
+def add_doctor(tasks: Any) -> None:
+    """The look at the machine."""
+    add(tasks, "doctor", doctor_command, "look whether this machine is well, and say what to do if it is not")
 
 
 def sine_command(args: argparse.Namespace) -> tuple[Figures, str]:
@@ -109,3 +114,13 @@ def report_command(args: argparse.Namespace) -> tuple[Figures, str]:
     figures = report.write_report(args.run)
     write_figures(args.out, "report", figures)
     return figures, f"wrote {figures['report']}, {figures['bytes'] / 1e6:.1f} MB: open it in a browser"
+
+
+def doctor_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm doctor`: one screen on the machine, and a remedy for each problem."""
+    from .. import doctor
+
+    findings = doctor.examine(args.out or "runs")
+    figures = doctor.figures(findings)
+    write_figures(args.out, "doctor", figures)
+    return figures, doctor.screen(findings)
