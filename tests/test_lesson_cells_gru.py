@@ -1,0 +1,53 @@
+"""The plain cells and optimizers of lessons 07 and 08 compute what the library's fast ones do."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numpylstm as nl
+
+TUTORIALS = Path(__file__).parents[1] / "tutorials"
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    """The names of a lesson after its quick form has run in a folder of its own."""
+
+    def run(name):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path_factory.mktemp(name))
+            patch.setattr(sys, "argv", [name, "--quick"])
+            return runpy.run_path(str(TUTORIALS / f"{name}.py"))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def gru_lesson(lesson):
+    return lesson("07_gru")
+
+
+def relative(got, expected):
+    return np.linalg.norm(got - expected) / np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("T, B, D, H", [(1, 1, 1, 1), (2, 3, 2, 4), (9, 1, 5, 3)])
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_the_plain_gru_equals_the_fast_one(gru_lesson, reset_after, T, B, D, H):
+    forward, backward = gru_lesson["VARIANTS"][reset_after]
+    rng = np.random.default_rng(T)
+    gru = nl.GRU(D, H, reset_after=reset_after)
+    gru.theta = rng.standard_normal(gru.theta.size)
+    x, h, dy, dh = (rng.standard_normal(shape) for shape in ((T, B, D), (B, H), (T, B, H), (B, H)))
+    y, steps = forward(gru.params, x, h)
+    dx, dh0, grads = backward(gru.params, dy, steps, dh)
+    expected_y, _, cache = gru.forward(x, (h,))
+    expected_dx, (expected_dh0,) = gru.backward(dy, cache, (dh,))
+    for got, expected in ((y, expected_y), (dx, expected_dx), (dh0, expected_dh0)):
+        assert got.shape == expected.shape and relative(got, expected) < 1e-12
+    assert grads.keys() == gru.grads.keys()
+    for name, grad in grads.items():
+        assert relative(grad, gru.grads[name]) < 1e-12, name
