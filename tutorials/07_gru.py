@@ -283,8 +283,8 @@ if not QUICK:
 # %% [markdown]
 # ## 5. The other thing that is turned round
 #
-# Some papers and libraries write h = z n + (1 - z) h: their z = 1 takes the new. That is another convention and
-# no other cell.
+# Some papers and libraries write h = z n + (1 - z) h: their z = 1 takes the new. A convention, and no other
+# cell.
 #
 # **Guess:** which weights have to change, and how?
 
