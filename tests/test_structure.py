@@ -84,6 +84,7 @@ MAY_KNOW = {
     "interop": {"files", "layers"},
     "history": set(),
     "training": {"checkpoint", "history", "layers", "losses", "optimizers"},
+    "diagnostics": {"layers", "losses", "optimizers", "training"},
 }
 
 # Imports inside a function: only where something is asked for that most users never need.
