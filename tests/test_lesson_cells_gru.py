@@ -51,3 +51,19 @@ def test_the_plain_gru_equals_the_fast_one(gru_lesson, reset_after, T, B, D, H):
     assert grads.keys() == gru.grads.keys()
     for name, grad in grads.items():
         assert relative(grad, gru.grads[name]) < 1e-12, name
+
+
+def test_the_plain_optimizers_equal_the_fast_ones(lesson):
+    optimizers = lesson("08_optimizers")["OPTIMIZERS"]
+    assert len(optimizers) == 5
+    rng = np.random.default_rng(3)
+    for name, (plain, library) in optimizers.items():
+        expected = rng.standard_normal(5)
+        theta, memory, optimizer = expected.copy(), {}, library(0.03)
+        for _ in range(40):
+            grad = rng.standard_normal(5)
+            before = grad.copy()
+            theta = plain(theta, grad, memory, 0.03)
+            optimizer.step(expected, grad)
+            np.testing.assert_array_equal(grad, before, err_msg=name)
+            assert relative(theta, expected) < 1e-12, name
