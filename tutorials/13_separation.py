@@ -56,7 +56,7 @@ def spectra(signals: np.ndarray) -> np.ndarray:
 
 
 voices, accompaniments = sources(2 if QUICK else 32, "train")
-voices_test, accompaniments_test = sources(2 if QUICK else 8, "test")
+voices_test, accompaniments_test = sources(1 if QUICK else 8, "test")
 V, A = spectra(voices), spectra(accompaniments)
 V_test, A_test = spectra(voices_test), spectra(accompaniments_test)
 mixture_test = voices_test + accompaniments_test
@@ -254,7 +254,7 @@ print(
 # ## 5. What it looks like
 
 # %%
-one = 1
+one = -1
 estimate = istft(separate(nets["mask inside"])[0], window, hop, len(mixture_test))
 shown = slice(0, int(min(seconds, 6) * rate))
 figure, axes = plots.new_figure(3, height=2.4)
