@@ -257,9 +257,8 @@ assert gradient_error < 1e-11
 # %% [markdown]
 # ## 5. Among the other layers
 #
-# `nl.Layer` brings the flat vector, copies, saving to float32 and back, and a place in `Sequential`. It wants
-# to know the shapes. The initial values are yours to choose: biases of k from 0 to 4 are memories of a few
-# steps up to a hundred.
+# `nl.Layer` brings the flat vector, copies in another precision, and a place in `Sequential`. It wants the
+# shapes. The initial values are yours to choose: biases of k from 0 to 4 are memories of one step to fifty.
 
 
 # %%
@@ -338,8 +337,8 @@ for name, cell in (("RNN", nl.RNN), ("LSTM", nl.LSTM), ("your own", Keeper)):
     print(f"{name:<9} mean squared error {errors[name]:.4f}; to say 1 always: {guess_error:.4f}")
 
 # %% [markdown]
-# It learns what an RNN of this size does not, in the company of an LSTM that has twice its weights. Not bad
-# for five lines. That one task and one seed prove nothing about cells is another lesson; that its gradient
+# It learns the sum far better than an RNN of this size, and nearly as well as an LSTM, which has twice its
+# weights. Not bad for five lines. One task and one seed prove nothing about cells, though; that its gradient
 # is right was proven before any of it was trained.
 
 # %%
