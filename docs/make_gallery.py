@@ -22,8 +22,11 @@ sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 
 from lessons import run_lesson, scripts  # noqa: E402
 
-WIDTH, LARGEST = 720, 60_000
-"""Of a picture: pixels, bytes."""
+LARGEST = 60_000
+"""Bytes of a picture."""
+
+SIZES = ((720, 128), (720, 64), (640, 64), (560, 64), (480, 64), (480, 32), (480, 16), (360, 16))
+"""Pixels in width and colours, from what one would like to what even a noisy spectrogram fits in."""
 
 HEAD = """\
 # Gallery
@@ -54,13 +57,13 @@ def page(lessons: Sequence[Path]) -> str:
 
 
 def small_png(path: Path) -> bytes:
-    """A figure WIDTH pixels wide, in as many colours as LARGEST bytes hold."""
-    picture = Image.open(path).convert("RGB")
-    height = round(picture.height * WIDTH / picture.width)
-    picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
-    for colours in (128, 64, 32, 16, 8):
+    """A figure in the first of SIZES that LARGEST bytes hold."""
+    figure = Image.open(path).convert("RGB")
+    for width, colours in SIZES:
+        size = width, round(figure.height * width / figure.width)
+        picture = figure.resize(size, Image.Resampling.LANCZOS).quantize(colours, dither=Image.Dither.NONE)
         data = io.BytesIO()
-        picture.quantize(colours, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+        picture.save(data, "PNG", optimize=True)
         if data.tell() <= LARGEST:
             break
     return data.getvalue()

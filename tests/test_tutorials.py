@@ -76,7 +76,9 @@ def test_a_lesson_opens_with_what_one_will_be_able_to_do_and_how_long_it_takes(s
     assert marker == "# %% [markdown]" and opening.startswith(f"# # {script.name[:2]} ")
     assert "# Afterwards you can\n#\n# - " in opening
     assert re.search(
-        r"^# (Under a minute|A few seconds) to run, about \d+ minutes to work through\.", opening, re.M
+        r"^# (Under a minute|A few seconds) to run, about (\d+ minutes|an hour) to work through[.,]",
+        opening,
+        re.M,
     )
     first = next(index for index, (_, cell) in enumerate(rest) if "uess" in cell)
     assert any("assert " in cell for _, cell in rest[first + 1 :]), "a guess, and what holds the answer"

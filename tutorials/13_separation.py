@@ -254,7 +254,7 @@ print(
 # ## 5. What it looks like
 
 # %%
-one = -1
+one = 0 if QUICK else 1
 estimate = istft(separate(nets["mask inside"])[0], window, hop, len(mixture_test))
 shown = slice(0, int(min(seconds, 6) * rate))
 figure, axes = plots.new_figure(3, height=2.4)
