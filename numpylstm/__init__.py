@@ -1,6 +1,6 @@
 """numpylstm: recurrent networks in pure NumPy that one can read, check, step through, and really use."""
 
-from . import datasets, interop, losses
+from . import datasets, diagnostics, interop, losses
 from .checkpoint import ModelError, load
 from .gradcheck import GradcheckError, GradcheckReport, gradcheck
 from .history import History
@@ -79,6 +79,7 @@ __all__ = [
     "VectorProduct",
     "clip_norm",
     "datasets",
+    "diagnostics",
     "evaluate",
     "fit",
     "gradcheck",

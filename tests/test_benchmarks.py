@@ -12,6 +12,7 @@ import soundfile as sf
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
+import lessons  # noqa: E402
 import separation  # noqa: E402
 import speed  # noqa: E402
 from speed_peers import processes, report, timing  # noqa: E402
@@ -212,3 +213,59 @@ def test_what_the_separation_benchmark_cannot_do_is_told(capsys, tmp_path):
     options = ["--data", str(tmp_path), "--leave-out", "amy"]
     assert separation.main(["--quick", "--only", "left out", *options]) == 2
     assert "expected clips in" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------ lessons
+
+GOOD = """
+import pathlib, sys
+pathlib.Path("runs").mkdir()
+pathlib.Path("runs/01_good.png").write_bytes(b"png")
+print("a figure on the way: 3")
+print("claim: quick" if "--quick" in sys.argv else "claim: in full")
+"""
+
+
+@pytest.fixture
+def three_lessons(tmp_path, monkeypatch):
+    """A lesson that is as it should be, one whose claim does not hold, and one without a figure."""
+    folder = tmp_path / "tutorials"
+    folder.mkdir()
+    (folder / "01_good.py").write_text(GOOD)
+    (folder / "02_wrong.py").write_text("print('claim: 5')\n\nassert 5 < 4, 'five'\n")
+    (folder / "03_bare.py").write_text("print('claim: nothing')")
+    monkeypatch.setattr(lessons, "TUTORIALS", folder)
+    return folder
+
+
+def test_lessons_are_run_and_what_they_claim_is_kept(three_lessons, capsys, tmp_path):
+    assert lessons.main(["--out", str(tmp_path / "out")]) == 1
+    out = capsys.readouterr().out
+    assert "    in full\n" in out and "on the way" not in out
+    assert out.count("FAILED") == 2 and "AssertionError: five (line 3)" in out
+    assert "it saved no runs/03_bare.png" in out
+    kept = json.loads((tmp_path / "out" / "lessons.json").read_text())
+    assert [row["name"] for row in kept] == ["01_good", "02_wrong", "03_bare"]
+    assert kept[0]["claims"] == ["in full"] and kept[0]["failure"] == "" and 0 < kept[0]["seconds"] < 60
+    assert lessons.main(["--only", "01", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_lesson_that_takes_too_long_is_missed(three_lessons, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "LIMIT", 0.0)
+    assert lessons.main(["--only", "01", "--out", str(tmp_path / "out")]) == 1
+    assert "MISSED" in capsys.readouterr().out
+    assert lessons.main(["--quick", "--only", "01"]) == 0, "the short form is not judged by its time"
+    assert "    quick\n" in capsys.readouterr().out
+    monkeypatch.setattr(lessons, "PATIENCE", 0.2)
+    (three_lessons / "01_good.py").write_text("import time; time.sleep(20)")
+    assert lessons.main(["--quick", "--only", "01"]) == 1
+    assert "no end within" in capsys.readouterr().out
+
+
+def test_what_the_lessons_benchmark_cannot_do_is_told(three_lessons, capsys):
+    with pytest.raises(SystemExit) as exit:
+        lessons.main(["--only", "01,44"])
+    assert exit.value.code == 2 and "such as 07, got 44" in capsys.readouterr().err
+    assert lessons.main(["--quick", "--only", "01", "--out", __file__]) == 2
+    error = capsys.readouterr().err
+    assert "where there is a file" in error and error.count("\n") == 1

@@ -86,6 +86,7 @@ MAY_KNOW = {
     "history": set(),
     "classroom": {"files", "gradcheck"},
     "training": {"checkpoint", "history", "layers", "losses", "optimizers"},
+    "diagnostics": {"layers", "losses", "optimizers", "training"},
 }
 
 # Imports inside a function: only where something is asked for that most users never need.

@@ -153,6 +153,10 @@ print(f"{time.perf_counter() - started:.0f} s")
 if not QUICK:
     assert abs(ppm) < 1000
     assert abs(percent) < 1
+print(f"claim: errors of {right_error:.2e} with the next sample as target, {slipped_error:.2e} with the slip")
+slip = tones["slipped"]["frequency_error_ppm"]
+print(f"claim: the slipped network's tone is {slip / 1e4:+.1f} % off in frequency")
+print(f"claim: {steps_alone} samples alone: {ppm:+.0f} ppm in frequency, {percent:+.3f} % in amplitude")
 
 # %% [markdown]
 # ## What to try
