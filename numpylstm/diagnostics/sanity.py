@@ -227,7 +227,7 @@ def check_direction(run: Run) -> Check:
     meaning = "The loss or its gradient is not finite to begin with."
     if run.slope > 0:
         meaning = (
-            "The first update goes uphill: a sign is wrong, in the optimizer or in the gradient of the loss.\n"
+            "The first update goes uphill: a sign is wrong, in the optimizer or the gradient of the loss.\n"
             "An update is theta minus the rate times the gradient."
         )
     elif run.slope == 0:
