@@ -15,7 +15,7 @@ def activity(
     activations: Mapping[str, np.ndarray],
     rate: float | None = None,
     title: str = "",
-    full_scale: float | None = None,
+    ylabel: str = "amplitude",
 ) -> Figure:
     """Heatmaps of gates and states, all units over time, under the signals that drive them.
 
@@ -24,7 +24,7 @@ def activity(
         activations: by name, (T, H). Gates ("i", "f", "o", "r", "z") are shown from 0 to 1, g, n and h from
             -1 to 1, anything else up to its own largest value, the same for both signs.
         rate: steps in a second, for a time axis in milliseconds; None: in steps.
-        full_scale: ± limit of the signals' axis; None: their own.
+        ylabel: what the signals are, with their unit.
     """
     T = len(next(iter(activations.values())))
     end, unit = (T, "step") if rate is None else (1000 * T / rate, "time (ms)")
@@ -35,9 +35,7 @@ def activity(
     times = (np.arange(T) + 0.5) * end / T  # the middle of each step's column below
     for (name, signal), colour in zip(signals.items(), [TRUTH, MODEL, ERROR] * len(signals), strict=False):
         axes[0].plot(times, signal, color=colour, linewidth=1.2, label=name)
-    axes[0].set(ylabel="amplitude", title=title, xlim=(0, end))
-    if full_scale is not None:
-        axes[0].set_ylim(-full_scale, full_scale)
+    axes[0].set(ylabel=ylabel, title=title, xlim=(0, end))
     axes[0].grid(True, alpha=0.25)
     axes[0].spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, loc="upper right", ncols=len(signals))
@@ -63,12 +61,13 @@ def _heatmap(ax: Axes, name: str, values: np.ndarray, end: float) -> None:
     cast(Any, ax.figure).colorbar(image, ax=ax, pad=0.01)
 
 
-def gradient_by_lag(norms: Mapping[str, np.ndarray], title: str = "") -> Figure:
+def gradient_by_lag(norms: Mapping[str, np.ndarray], title: str = "", first: int = 0) -> Figure:
     """Norm of a gradient over the lag, on a logarithmic scale, one line for each network.
 
     Args:
-        norms: by name, (T + 1,) or (T + 1, B), of which the line is the geometric mean; the results of
-            `diagnostics.gradient_by_lag`.
+        norms: by name, (n,) or (n, B), of which the line is the geometric mean; the results of
+            `diagnostics.gradient_by_lag`, or some of their lags.
+        first: the lag of the first value.
     """
     figure, axes = new_figure(height=3.8)
     ax = axes[0, 0]
@@ -76,7 +75,7 @@ def gradient_by_lag(norms: Mapping[str, np.ndarray], title: str = "") -> Figure:
     for index, (name, norm) in enumerate(norms.items()):
         columns = np.maximum(norm.reshape(len(norm), -1), 1e-300)
         line = np.exp(np.log(columns).mean(axis=1))
-        ax.plot(np.arange(len(line)), line, color=colours[index % len(colours)], label=name)
+        ax.plot(first + np.arange(len(line)), line, color=colours[index % len(colours)], label=name)
     ax.set_yscale("log")
     ax.set(xlabel="lag (steps before the end)", ylabel="norm of the gradient", title=title)
     ax.legend(frameon=False)
