@@ -28,17 +28,18 @@ def activity(
     """
     T = len(next(iter(activations.values())))
     end, unit = (T, "step") if rate is None else (1000 * T / rate, "time (ms)")
-    figure = Figure(figsize=(9, 1.9 + 1.15 * len(activations)), layout="constrained")
-    axes = figure.subplots(
-        1 + len(activations), 1, sharex=True, height_ratios=[1.7] + [1] * len(activations), squeeze=False
-    )[:, 0]
+    heights = [1.7] + [1.0 if values.shape[1] > 1 else 0.35 for values in activations.values()]
+    figure = Figure(figsize=(9, 1.15 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     times = (np.arange(T) + 0.5) * end / T  # the middle of each step's column below
     for (name, signal), colour in zip(signals.items(), [TRUTH, MODEL, ERROR] * len(signals), strict=False):
         axes[0].plot(times, signal, color=colour, linewidth=1.2, label=name)
-    axes[0].set(ylabel=ylabel, title=title, xlim=(0, end))
+    axes[0].set(ylabel=ylabel, xlim=(0, end))
+    if title:
+        figure.suptitle(title, fontsize=11)
     axes[0].grid(True, alpha=0.25)
     axes[0].spines[["top", "right"]].set_visible(False)
-    axes[0].legend(frameon=False, loc="upper right", ncols=len(signals))
+    axes[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(signals))
     for ax, (name, values) in zip(axes[1:], activations.items(), strict=True):
         _heatmap(ax, name, values, end)
     axes[-1].set_xlabel(unit)
@@ -56,9 +57,11 @@ def _heatmap(ax: Axes, name: str, values: np.ndarray, end: float) -> None:
     image = ax.imshow(
         values.T, aspect="auto", interpolation="nearest", extent=(0, end, H - 0.5, -0.5), **colours
     )
-    ax.set_ylabel(f"{name}, unit")
-    ax.set_yticks(sorted({0, H - 1}))
-    cast(Any, ax.figure).colorbar(image, ax=ax, pad=0.01)
+    ax.set_ylabel(f"{name}, unit" if H > 1 else name)
+    ax.set_yticks([0, H - 1] if H > 1 else [])
+    bar = cast(Any, ax.figure).colorbar(image, ax=ax, pad=0.01)
+    if H == 1:
+        bar.set_ticks([])
 
 
 def gradient_by_lag(norms: Mapping[str, np.ndarray], title: str = "", first: int = 0) -> Figure:
