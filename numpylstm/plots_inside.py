@@ -90,14 +90,16 @@ def connectivity(derivatives: np.ndarray, title: str = "", floor: float = 1e-6) 
 
     Args:
         derivatives: (T, T) or (T,), of one sequence, from `diagnostics.connectivity`.
-        floor: the smallest value shown, over the largest.
+        floor: the smallest value that can be told from 0, over the largest.
     """
     figure = Figure(figsize=(9, 3.6) if derivatives.ndim == 1 else (6.4, 5.2), layout="constrained")
     ax = figure.subplots()
     largest = max(float(derivatives.max(initial=0)), 1e-300)
     shown = np.maximum(derivatives / largest, floor)
     if derivatives.ndim == 1:
-        ax.semilogy(np.arange(len(shown)), shown * largest, color=MODEL, marker=".")
+        reached = np.where(shown > floor, derivatives, np.nan)
+        ax.semilogy(np.arange(len(shown)), reached, color=MODEL, marker=".")
+        ax.set_xlim(-0.02 * len(shown), 1.02 * len(shown))
         ax.grid(True, alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
         ax.set(xlabel="step s of the input", ylabel="|∂y_t/∂x_s|", title=title)
@@ -139,7 +141,7 @@ def saturation(found: Mapping[str, Any], title: str = "") -> Figure:
     Args:
         found: what `diagnostics.gate_saturation` returned.
     """
-    figure, axes = new_figure(1, len(found), height=3.0, width=2.6 * len(found) + 0.6)
+    figure, axes = new_figure(1, len(found), height=3.4, width=2.6 * len(found) + 0.6)
     for ax, (name, gate) in zip(axes[0], found.items(), strict=True):
         ax.plot([0, 100], [100, 0], color=TRUTH, linewidth=0.8, alpha=0.5)
         ax.plot(100 * gate.low, 100 * gate.high, "o", color=MODEL, alpha=0.6, markersize=5)

@@ -153,7 +153,7 @@ for K in (4, 6, 10, 14):
 # will f be between two triggers?
 
 # %%
-updates = 60 if QUICK else 3000
+updates = 15 if QUICK else 3000
 net = nl.Sequential(nl.LSTM(2, 4), nl.Dense(4, 1), seed=0)
 optimizer = nl.Adam(2e-2, clip_norm=1.0, schedule=nl.Cosine(updates, final=0.01))
 rng = np.random.default_rng(0)

@@ -184,8 +184,9 @@ assert min(errors[20]) > 1
 
 # %% [markdown]
 # With one step nothing is wrong: a check with T = 1 is no check of a recurrence. (From a zero state it sees
-# even less: then h_{t-1} and c_{t-1} are 0, and with them dW_h and df, right or wrong.) With 20 steps
-# everything is, for the error goes round by dh as well; the loss would go down all the same.
+# even less: then h_{t-1} and c_{t-1} are 0, and with them dW_h and df, right or wrong.) From two steps on
+# everything is, for the error goes round by dh as well. And a loss may go down with gradients that are as
+# wrong as these: lesson 01 has thirty.
 #
 # On the sheet it is plain. Take the last but one step of the sequence, once with the dc that arrives there,
 # once with 0, and let the computer compare the two texts.
