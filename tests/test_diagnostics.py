@@ -402,6 +402,13 @@ def test_a_fault_is_said_in_words_that_fit_it():
     assert "a sign is wrong" in checked(optimizer=Uphill(0.1))["direction"].meaning
     assert "Nothing is updated" in checked(optimizer=standing_still())["direction"].meaning
     assert "The rate is too\nhigh" in checked(optimizer=nl.SGD(100.0))["update to weight"].meaning
+    assert (
+        "a NaN or an infinity" in checked(data=lambda x, target: (x, target * np.nan))["initial loss"].meaning
+    )
+    trained = a_network()
+    for _ in range(200):
+        nl.train_step(trained, *a_task(), loss=nl.losses.mse, optimizer=nl.SGD(0.3))
+    assert "it has been trained already" in checked(net=trained)["initial loss"].meaning
     assert "The loss rises" in checked(optimizer=nl.SGD(100.0))["learnt by heart"].meaning
 
 

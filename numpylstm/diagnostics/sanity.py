@@ -78,7 +78,7 @@ def check_training(
     """Six questions about a network that is to be trained, its data, its loss and its optimizer.
 
     - initial loss: is it what theory says of a network that knows nothing yet? log K for K classes, log 2
-      for a sigmoid, for mse the variance of the target; from half to twice that.
+      for a sigmoid, for mse the variance of the target; from half to four times that.
     - direction: does the first update go downhill, grad · (change of theta) < 0?
     - update to weight: is an update about a thousandth of the weights it changes? Of the norms, the median
       over the first ten updates, from 1e-5 to 0.2 for each matrix.
@@ -209,17 +209,19 @@ def check_initial_loss(net: Layer, x: np.ndarray, target: np.ndarray, loss: loss
             name = "the variance of the target"
     expected = float(loss(nothing, target)[0])
     meaning = (
-        "More wrong than a constant: its weights or its input are too large, or the target is far from 0\n"
-        "and should be centred and scaled."
+        "Far more wrong than a constant: its weights or its input are too large, or the target is very\n"
+        "small or far from 0, and should be centred and scaled."
     )
+    if not np.isfinite(value):
+        meaning = "There is a NaN or an infinity in the input, the target or the weights."
     if value < 0.5 * expected:
         meaning = (
             "Far better than one that knows nothing: it has been trained already, or the target is in the\n"
-            "input, or the loss divides by the wrong number."
+            "input."
         )
     if expected <= 0:
         meaning = "The target is always the same: there is nothing to learn."
-    passed = 0 < 0.5 * expected <= value <= 2 * expected
+    passed = 0 < 0.5 * expected <= value <= 4 * expected
     return Check("initial loss", passed, f"{value:.4g}; theory {expected:.4g}, {name}", meaning)
 
 
