@@ -80,6 +80,7 @@ MAY_KNOW = {
     "datasets": {"files"},
     "doctor": {"threads"},
     "plots": {"files"},
+    "plots_inside": {"plots"},
     "report": {"files", "history", "plots"},
     "checkpoint": {"files", "layers"},
     "interop": {"files", "layers"},
@@ -145,14 +146,17 @@ def test_layers_know_numpy_and_the_standard_library_alone():
             assert libraries_known_by(name) <= {"numpy", *sys.stdlib_module_names}, name
 
 
+FIGURES = ("plots", "plots_inside", "report")
+
+
 def test_figures_are_imported_only_where_one_is_asked_for():
     for name, found in IMPORTS.items():
         for what, loaded in found:
-            if room(name) != "report":  # which is itself imported only where a page is asked for
-                assert not (loaded and room(what) in ("plots", "report") and what.startswith(".")), name
+            if room(name) not in FIGURES:  # which are themselves imported only where a figure is asked for
+                assert not (loaded and room(what) in FIGURES and what.startswith(".")), name
             assert "pyplot" not in what, f"{name}: pyplot keeps figures and may open a display"
             if what.split(".")[0] == "matplotlib":
-                assert room(name) in ("plots", "report"), name
+                assert room(name) in FIGURES, name
 
 
 def test_importing_the_package_loads_nothing_heavy():
