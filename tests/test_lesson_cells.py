@@ -1,25 +1,10 @@
 """The plain cell of each lesson does what the library's fast layer does."""
 
-import ast
-from pathlib import Path
-
 import numpy as np
 import pytest
+from lessons import definitions
 
 import numpylstm as nl
-
-TUTORIALS = Path(__file__).parent.parent / "tutorials"
-
-
-def functions(lesson):
-    """The functions of a lesson by name. Only they and the imports are run, not the lesson."""
-    tree = ast.parse((TUTORIALS / f"{lesson}.py").read_text(encoding="utf-8"))
-    tree.body = [
-        node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
-    ]
-    found = {}
-    exec(compile(tree, lesson, "exec"), found)
-    return found
 
 
 def material(layer, T, B=3):
@@ -45,25 +30,25 @@ def assert_same(ours, fast):
 
 @pytest.mark.parametrize("T", [1, 2, 7])
 def test_the_rnn_of_lesson_04(T):
-    lesson, rnn = functions("04_rnn"), nl.RNN(2, 4, seed=0)
+    lesson, rnn = definitions("04_rnn"), nl.RNN(2, 4, seed=0)
     x, dy, state, dstate = material(rnn, T)
     y, final, gradients = expected(rnn, x, dy, state, dstate)
-    h = lesson["rnn_forward"](x, *state, **rnn.params)
+    h = lesson.rnn_forward(x, *state, **rnn.params)
     assert_same([h[1:], h[-1]], [y, *final])
-    ours = lesson["rnn_backward"](dy, *dstate, x, h, rnn.params["W_x"], rnn.params["W_h"])
+    ours = lesson.rnn_backward(dy, *dstate, x, h, rnn.params["W_x"], rnn.params["W_h"])
     assert_same(ours, gradients)
 
 
 @pytest.mark.parametrize("T", [1, 2, 7])
 @pytest.mark.parametrize("lesson", ["05_lstm_forward", "06_lstm_backward"])
 def test_the_lstm_of_lessons_05_and_06(lesson, T):
-    cell, lstm = functions(lesson), nl.LSTM(2, 4, seed=0)
+    cell, lstm = definitions(lesson), nl.LSTM(2, 4, seed=0)
     x, dy, state, dstate = material(lstm, T)
     fast, final, gradients = expected(lstm, x, dy, state, dstate)
-    y, h, c, kept = cell["lstm_forward"](x, *state, **lstm.params)
+    y, h, c, kept = cell.lstm_forward(x, *state, **lstm.params)
     assert_same([y, h, c], [fast, *final])
-    if "lstm_backward" in cell:
-        ours = cell["lstm_backward"](dy, *dstate, kept, lstm.params["W_x"], lstm.params["W_h"])
+    if hasattr(cell, "lstm_backward"):
+        ours = cell.lstm_backward(dy, *dstate, kept, lstm.params["W_x"], lstm.params["W_h"])
         assert_same(ours, gradients)
     else:
         gates = nl.diagnostics.gate_activations(lstm, x, state)
@@ -71,4 +56,6 @@ def test_the_lstm_of_lessons_05_and_06(lesson, T):
 
 
 def test_a_lesson_that_teaches_the_backward_pass_has_one():
-    assert "lstm_backward" in functions("06_lstm_backward") and "rnn_backward" in functions("04_rnn")
+    assert hasattr(definitions("06_lstm_backward"), "lstm_backward") and hasattr(
+        definitions("04_rnn"), "rnn_backward"
+    )

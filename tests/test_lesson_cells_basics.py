@@ -1,29 +1,13 @@
 """The plain cells of lessons 00 to 03 are the library's: same numbers forward and backward."""
 
-import ast
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from lessons import definitions
 
 import numpylstm as nl
 
-LESSONS = Path(__file__).parent.parent / "tutorials"
 SHAPES = [(1, 1, 1, 1), (1, 3, 2, 4), (6, 1, 3, 2), (5, 3, 2, 4)]  # T, B, D, H
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-14}
-
-
-def functions_of(lesson: str) -> SimpleNamespace:
-    """The functions that a lesson defines, without running the lesson."""
-    path = LESSONS / f"{lesson}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    tree.body = [
-        node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
-    ]
-    names: dict = {}
-    exec(compile(tree, str(path), "exec"), names)
-    return SimpleNamespace(**names)
 
 
 def recurrent_problem(layer, T, B, D, H):
@@ -37,7 +21,7 @@ def recurrent_problem(layer, T, B, D, H):
 
 @pytest.mark.parametrize("T, B, D, H", SHAPES)
 def test_the_step_of_lesson_00_is_an_lstm(T, B, D, H):
-    lesson, lstm = functions_of("00_doctor_and_shapes"), nl.LSTM(D, H, seed=0)
+    lesson, lstm = definitions("00_doctor_and_shapes"), nl.LSTM(D, H, seed=0)
     x, (h, c), _, _ = recurrent_problem(lstm, T, B, D, H)
     y, state, _ = lstm.forward(x, (h, c))
     for x_t, y_t in zip(x, y, strict=True):
@@ -49,7 +33,7 @@ def test_the_step_of_lesson_00_is_an_lstm(T, B, D, H):
 
 @pytest.mark.parametrize("T, B, D, H", SHAPES)
 def test_the_lstm_of_lesson_01_is_the_library_s(T, B, D, H):
-    lesson, lstm = functions_of("01_wrong_gradients"), nl.LSTM(D, H, seed=0)
+    lesson, lstm = definitions("01_wrong_gradients"), nl.LSTM(D, H, seed=0)
     x, (h0, c0), dy, (dh, dc) = recurrent_problem(lstm, T, B, D, H)
     y, state, cache = lstm.forward(x, (h0, c0))
     dx, dstate = lstm.backward(dy, cache, (dh, dc))
@@ -65,7 +49,7 @@ def test_the_lstm_of_lesson_01_is_the_library_s(T, B, D, H):
 
 
 def test_a_slip_of_lesson_01_changes_what_it_says_and_nothing_else():
-    lesson, lstm = functions_of("01_wrong_gradients"), nl.LSTM(2, 4, seed=0)
+    lesson, lstm = definitions("01_wrong_gradients"), nl.LSTM(2, 4, seed=0)
     x, (h0, c0), dy, (dh, dc) = recurrent_problem(lstm, 5, 3, 2, 4)
     _, _, cache = lesson.forward(lstm.params, x, h0, c0)
     right = lesson.backward(dy, cache, dh, dc)
@@ -76,7 +60,7 @@ def test_a_slip_of_lesson_01_changes_what_it_says_and_nothing_else():
 
 @pytest.mark.parametrize("sizes", [(2, 3), (2, 5, 3), (4, 6, 5, 3)])
 def test_the_mlp_of_lesson_02_is_the_library_s(sizes):
-    lesson, net = functions_of("02_mlp"), nl.MLP(*sizes, seed=0)
+    lesson, net = definitions("02_mlp"), nl.MLP(*sizes, seed=0)
     rng = np.random.default_rng(7)
     net.theta[...] = rng.standard_normal(net.theta.shape)
     x, dy = rng.standard_normal((8, sizes[0])), rng.standard_normal((8, sizes[-1]))
@@ -96,7 +80,7 @@ def test_the_mlp_of_lesson_02_is_the_library_s(sizes):
 def test_the_cross_entropy_of_lesson_02_is_the_library_s():
     rng = np.random.default_rng(7)
     a, classes = 30 * rng.standard_normal((9, 4)), rng.integers(4, size=9)
-    value, da = functions_of("02_mlp").cross_entropy(a, classes)
+    value, da = definitions("02_mlp").cross_entropy(a, classes)
     expected, expected_da = nl.losses.softmax_cross_entropy(a, classes)
     assert value == pytest.approx(expected, rel=1e-13)
     np.testing.assert_allclose(da, expected_da, **TOLERANCE)
@@ -104,7 +88,7 @@ def test_the_cross_entropy_of_lesson_02_is_the_library_s():
 
 @pytest.mark.parametrize("T, B, D, H", SHAPES)
 def test_the_rnn_of_lesson_03_is_the_library_s(T, B, D, H):
-    lesson, rnn = functions_of("03_gradient_checking"), nl.RNN(D, H, seed=0)
+    lesson, rnn = definitions("03_gradient_checking"), nl.RNN(D, H, seed=0)
     x, (h0,), dy, (dh,) = recurrent_problem(rnn, T, B, D, H)
     y, _, cache = rnn.forward(x, (h0,))
     dx, dstate = rnn.backward(dy, cache, (dh,))
@@ -128,7 +112,7 @@ def test_the_rnn_of_lesson_03_is_the_library_s(T, B, D, H):
     ],
 )
 def test_the_ways_of_lesson_03_give_the_digits_they_promise(way, h, digits):
-    function = getattr(functions_of("03_gradient_checking"), way)
+    function = getattr(definitions("03_gradient_checking"), way)
     x = 0.7
     assert function(lambda x: np.sin(x) * np.exp(x), x, h) == pytest.approx(
         np.exp(x) * (np.sin(x) + np.cos(x)), rel=10.0**-digits, abs=0

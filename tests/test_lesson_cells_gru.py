@@ -1,39 +1,15 @@
 """The plain cells and optimizers of lessons 07 and 08 compute what the library's fast ones do."""
 
-import ast
-from pathlib import Path
-
 import numpy as np
 import pytest
+from lessons import definitions
 
 import numpylstm as nl
-
-TUTORIALS = Path(__file__).parents[1] / "tutorials"
-
-
-def definitions(name):
-    """What a lesson defines: its imports, functions and tables, without running the rest of it."""
-    tree = ast.parse((TUTORIALS / f"{name}.py").read_text(encoding="utf-8"))
-    kept = [node for node in tree.body if isinstance(node, KEPT) or is_table(node)]
-    names = {}
-    exec(compile(ast.Module(kept, type_ignores=[]), name, "exec"), names)
-    return names
-
-
-KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-
-
-def is_table(node):
-    """`VARIANTS = ...`, and the names of types; a single letter is an array."""
-    targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-    return any(
-        isinstance(target, ast.Name) and target.id[1:] and target.id[0].isupper() for target in targets
-    )
 
 
 @pytest.fixture(scope="module")
 def gru_lesson():
-    return definitions("07_gru")
+    return definitions("07_gru", "VARIANTS", "Params")
 
 
 def relative(got, expected):
@@ -43,7 +19,7 @@ def relative(got, expected):
 @pytest.mark.parametrize("T, B, D, H", [(1, 1, 1, 1), (2, 3, 2, 4), (9, 1, 5, 3)])
 @pytest.mark.parametrize("reset_after", [False, True])
 def test_the_plain_gru_equals_the_fast_one(gru_lesson, reset_after, T, B, D, H):
-    forward, backward = gru_lesson["VARIANTS"][reset_after]
+    forward, backward = gru_lesson.VARIANTS[reset_after]
     rng = np.random.default_rng(T)
     gru = nl.GRU(D, H, reset_after=reset_after)
     gru.theta = rng.standard_normal(gru.theta.size)
@@ -60,7 +36,7 @@ def test_the_plain_gru_equals_the_fast_one(gru_lesson, reset_after, T, B, D, H):
 
 
 def test_the_plain_optimizers_equal_the_fast_ones():
-    optimizers = definitions("08_optimizers")["OPTIMIZERS"]
+    optimizers = definitions("08_optimizers", "Memory", "Optimizer", "OPTIMIZERS").OPTIMIZERS
     assert len(optimizers) == 5
     rng = np.random.default_rng(3)
     for name, (plain, library) in optimizers.items():

@@ -253,6 +253,9 @@ ax.spines[:].set_visible(False)
 ax.grid(False)
 ax.set_title(f"One step of an LSTM: D = {D} features, H = {H} units, B = {B} sequences")
 Path("runs").mkdir(exist_ok=True)
+print(
+    f"claim: an LSTM(3, 4) has {lstm.theta.size} weights; of {len(refused)} wrong inputs one is not refused"
+)
 print("figure:", plots.save_figure(figure, "runs/00_doctor_and_shapes.png"))
 print(f"{time.perf_counter() - started:.0f} s")
 

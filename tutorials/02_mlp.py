@@ -269,6 +269,8 @@ ax.axhline(floor, color=plots.ERROR, linestyle=":", label="log((e + 2) / e) = 0.
 ax.set(xlabel="update", ylabel="loss (nats)", title="Loss in training", ylim=(0, 1.8))
 ax.legend(frameon=False, loc="upper right")
 Path("runs").mkdir(exist_ok=True)
+print(f"claim: points held out: MLP {100 * accuracy(mlp):.1f} %, linear {100 * accuracy(linear):.1f} %")
+print(f"claim: softmax twice, loss {twice_losses[-1]:.3f}, which cannot be below {floor:.4f}")
 print("figure:", plots.save_figure(figure, "runs/02_mlp.png"))
 print(f"{time.perf_counter() - started:.0f} s")
 

@@ -344,6 +344,7 @@ table_axes.set_xticks(range(len(SET_UPS)), labels, fontsize=8, rotation=20, ha="
 table_axes.set_yticks(range(len(SLIPS)), list(SLIPS), fontsize=8)
 table_axes.set_title("What a check finds")
 Path("runs").mkdir(exist_ok=True)
+print("claim: smallest errors: " + ", ".join(f"{name} {error.min():.0e}" for name, error in errors.items()))
 print("figure:", plots.save_figure(figure, "runs/03_gradient_checking.png"))
 print(f"{time.perf_counter() - started:.0f} s")
 

@@ -269,6 +269,7 @@ pictures = {"dc": dc, "dh": dh, "dh alone": dh_alone}
 figure = plots_inside.activity(
     signals, pictures, title="A gradient on its way back, from right to left", ylabel="log10 of the norm"
 )
+print(f"claim: 40 steps back |dc| is {norms['dc'][-40]:.1e}, |dh| without it {norms['dh alone'][-40]:.0e}")
 print("figure:", plots.save_figure(figure, "runs/06_lstm_backward.png"))
 print(f"{time.perf_counter() - started:.0f} s")
 
