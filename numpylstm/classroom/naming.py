@@ -130,9 +130,7 @@ def _finite(tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     return tensors
 
 
-def _wrong(
-    got: list[Fingerprint], expected: list[Fingerprint], tolerance: float = SAME
-) -> Iterator[str]:
+def _wrong(got: list[Fingerprint], expected: list[Fingerprint], tolerance: float = SAME) -> Iterator[str]:
     """Names of the tensors whose fingerprints differ, in any of the problems."""
     for name in expected[0]:
         for mine, theirs in zip(got, expected, strict=True):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from banks import lstm
+from banks import lstm, rnn, rnn_forward
 
 from numpylstm.classroom.naming import FOLDER, make_bank
 
-BANKS = {"lstm": lstm}
+BANKS = {"lstm": lstm, "rnn": rnn, "rnn_forward": rnn_forward}
 
 
 def make(folder):

@@ -95,7 +95,7 @@ SPOTS = {
     },
     "s'(i)": {
         "no slope i": "the derivative of i's sigmoid is missing: da_i has a factor i (1 - i).",
-        "tanh slope i": "i has the derivative of tanh: a sigmoid's is i (1 - i).",
+        "tanh slope i": "i has the derivative of tanh; a sigmoid's is i (1 - i).",
         "1 - i alone": "a factor i is missing in the derivative i (1 - i) of da_i.",
         "f's slope for i": "f (1 - f) was used where i (1 - i) belongs.",
         "o's slope for i": "o (1 - o) was used where i (1 - i) belongs.",
@@ -111,11 +111,11 @@ SPOTS = {
         "no slope g": "the derivative of g's tanh is missing: da_g has a factor 1 - g^2.",
         "sigmoid slope g": "g has the derivative of a sigmoid: a tanh's is 1 - g^2.",
         "1 - g": "1 - g was used where 1 - g^2 belongs.",
-        "slope of tanh g": "tanh was taken once more: the derivative of tanh is 1 - g^2 in terms of g itself.",
+        "slope of tanh g": "tanh was taken once more in g's derivative: in terms of g it is 1 - g^2.",
     },
     "s'(o), s'(i), s'(f), tanh'(g)": {
-        "no slopes": "the derivatives of all four gates are missing: da is the gradient before the activation.",
-        "sigmoid twice": "sigmoid was taken once more in its derivative: in terms of the gate it is s (1 - s).",
+        "no slopes": "the derivatives of all four gates are missing: s (1 - s) for o, i, f, 1 - g^2 for g.",
+        "sigmoid twice": "sigmoid was taken once more in its derivative: in terms of a gate it is s (1 - s).",
         "all tanh": "all four gates have the derivative of tanh; three of them are sigmoids.",
     },
     "sign": {
@@ -129,7 +129,7 @@ SPOTS = {
         "i and g swapped": "i and g are swapped in da: its rows are in the order o, i, f, g.",
         "i f o g": "the rows of da are in the order i, f, o, g; here it is o, i, f, g.",
         "i f g o": "the rows of da are in the order i, f, g, o; here it is o, i, f, g.",
-        "i o f g": "the rows of dW_x, dW_h and db are in another order, i, f, g, o, than those of W_x, W_h and b.",
+        "i o f g": "the rows of dW_x, dW_h and db are in the order i, f, g, o; here it is o, i, f, g.",
     },
     "time": {"forwards": "the loop runs forwards in time; the last step has to come first."},
     "dW_h": {
@@ -161,7 +161,7 @@ SPOTS = {
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
         **each(GATES, "dx without", "da_K is missing in dx = W_x^T da."),
-        "dx i and f swapped": "per-gate copies: in dx, da_i met the block of W_x that belongs to f, and da_f that of i.",
+        "dx i and f swapped": "per-gate copies: in dx, i's and f's rows of W_x are swapped.",
         "dx over B": "dx was divided by B; each sequence has its own.",
         "dx last only": "dx holds the last step alone; the others are zero.",
         "dx first only": "dx holds the first step alone; the others are zero.",
@@ -169,13 +169,13 @@ SPOTS = {
     "dh0": {
         "no dh0": "dh0 is zero: it is dh_{t-1} of the first step.",
         "dh0 early": "dh0 is the gradient by the first h, not by h0: W_h^T da of the first step is missing.",
-        "dh0 early, without dh": "dh0 was taken one step too soon: it is W_h^T da of the second step, not of the first.",
+        "dh0 early, without dh": "dh0 was taken one step too soon: it is W_h^T da of the first step.",
         "dh0 is dh_T": "dh0 is dh_T as it came in.",
     },
     "dc0": {
         "no dc0": "dc0 is zero: it is dc f of the first step.",
-        "dc0 early": "dc0 is the gradient by the first c, not by c0: the factor f of the first step is missing.",
-        "dc0 early, without dh": "dc0 was taken one step too soon: it is dc f of the second step, not of the first.",
+        "dc0 early": "dc0 is the gradient by the first c, not by c0: the first step's factor f is missing.",
+        "dc0 early, without dh": "dc0 was taken one step too soon: it is dc f of the first step.",
         "dc0 is dc_T": "dc0 is dc_T as it came in.",
     },
     "dh0, dc0": {
