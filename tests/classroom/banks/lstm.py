@@ -95,7 +95,7 @@ SPOTS = {
     },
     "s'(i)": {
         "no slope i": "the derivative of i's sigmoid is missing: da_i has a factor i (1 - i).",
-        "tanh slope i": "i has the derivative of tanh; a sigmoid's is i (1 - i).",
+        "tanh slope i": "i has the derivative of tanh: a sigmoid's is i (1 - i).",
         "1 - i alone": "a factor i is missing in the derivative i (1 - i) of da_i.",
         "f's slope for i": "f (1 - f) was used where i (1 - i) belongs.",
         "o's slope for i": "o (1 - o) was used where i (1 - i) belongs.",
