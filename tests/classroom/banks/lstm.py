@@ -65,10 +65,10 @@ SPOTS = {
         "final swapped": "dh_T and dc_T are swapped.",
     },
     "dh_T, back by h": {
-        "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor, at the last, dh_T.",
+        "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor dh_T.",
     },
     "dc_T, back by c": {
-        "dc anew": "dc is made of dh alone: dc f of the next step, and dc_T, were dropped; = for += does that.",
+        "dc anew": "dc is made of dh alone: = was used where += belongs, so dc f and dc_T are lost.",
     },
     "dh_T, dc_T, back by h, back by c": {
         "each step alone": "each step stands alone: nothing comes from the next one, or from dh_T and dc_T.",
@@ -197,7 +197,7 @@ SPOTS = {
     },
     "dW_h, da_f": {
         "h0 and c0 zero": "h_{t-1} and c_{t-1} were zero at the first step: they are h0 and c0.",
-        "h and c of last": "h_{t-1} and c_{t-1} of the first step were taken from the end: they are h0 and c0.",
+        "h and c of last": "the first step's h_{t-1} and c_{t-1} were taken from the end: they are h0, c0.",
         "h_t and c_t": "h_t and c_t were used where h_{t-1} and c_{t-1} belong.",
     },
     "dW_h": {
@@ -262,7 +262,7 @@ SPOTS = {
     "dh0, dc0": {
         "no initial": "dh0 and dc0 are zero: the gradients by the initial state were forgotten.",
         "initial early": "dh0 and dc0 are the gradients by the first h and c, not by h0 and c0.",
-        "initial early, without dh": "dh0 and dc0 were taken one step too soon: the first step is missing in them.",
+        "initial early, without dh": "dh0 and dc0 were taken too soon: they lack the first step.",
         "dh0 and dc0 swapped": "dh0 and dc0 are swapped.",
     },
     "all": {
