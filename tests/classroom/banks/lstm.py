@@ -275,6 +275,9 @@ ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in sp
 SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
 
 
+SAME = {}
+
+
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 

@@ -119,6 +119,25 @@ SPOTS = {
 }
 ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in spot.items()}
 SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
+SAME = {
+    ("no dh_T", "truncated"): "dh[t] alone",
+    ("dh back", "no slope"): "no slope",
+    ("no W_h", "dh0 is da"): "no W_h",
+    ("no slope", "dh in weights"): "no slope",
+    ("no slope", "db of dh"): "no slope",
+    ("no slope", "dx of dh"): "no slope",
+    ("not the first", "h0 zero"): "not the first",
+    ("not the first", "h of last"): "not the first",
+    ("h0 zero", "last step of weights"): "last step of weights",
+    ("h0 zero", "first step of dW_h"): "no dW_h",
+    ("h of last", "last step of weights"): "last step of weights",
+    ("no dW_h", "first step of dW_h"): "no dW_h",
+    ("h0 everywhere", "first step of weights"): "first step of weights",
+    ("h0 everywhere", "first step of dW_h"): "first step of dW_h",
+    ("no dW_x", "first step of dW_x"): "no dW_x",
+    ("dh in weights", "db of dh"): "dh in weights",
+}
+"""Two that compute what one does: one leaves nothing for the other to act on, or together they are a third."""
 
 
 def run(*errors):
