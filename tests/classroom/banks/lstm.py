@@ -206,23 +206,30 @@ SPOTS = {
         "c for h": "c_{t-1} was used where h_{t-1} belongs, in dW_h.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
-        "no dW_h": "dW_h is zero.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
         "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
-        "no dW_x": "dW_x is zero.",
         "x reversed": "x was read from the wrong end, in dW_x.",
     },
-    "sum of weights": {
+    "of dW_x, of dW_h, of db": {
         "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
         "last step of weights": "dW_x, dW_h and db hold the last step alone; they are sums over all steps.",
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_x": {
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
+        **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
+    },
+    "of dW_h": {
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
+        **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
+    },
+    "of db": {
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "db mean": "db is a mean over the batch; it is a sum.",
         "db mean over T": "db is a mean over the steps; it is a sum.",
@@ -230,11 +237,14 @@ SPOTS = {
         "db mean over T B": "db is a mean over steps and batch; it is a sum.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
         "no db": "db is zero.",
-        **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
-        **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
         **letters("db K of M", "the part of db that belongs to K was made with da_M."),
         "db twice": "db was added twice.",
-        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_h, dW_h": {
+        "no dW_h": "dW_h is zero.",
+    },
+    "of dW_x, dW_x": {
+        "no dW_x": "dW_x is zero.",
     },
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",

@@ -62,27 +62,32 @@ SPOTS = {
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
-        "no dW_h": "dW_h is zero.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
         "dW_h transposed": "dW_h is transposed: it is the sum of da h_{t-1}^T, not of h_{t-1} da^T.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
         "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
-        "no dW_x": "dW_x is zero.",
         "x reversed": "x was read from the wrong end, in dW_x.",
     },
     "da in weights": {
         "dh in weights": "dh was used where da belongs, in dW_x, dW_h and db.",
     },
-    "sum of weights": {
+    "of dW_x, of dW_h, of db": {
         "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
         "last step of weights": "dW_x, dW_h and db hold the last step alone; they are sums over all steps.",
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_x": {
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
+    },
+    "of dW_h": {
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
+    },
+    "of db": {
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
         "db mean": "db is a mean over the batch; it is a sum.",
@@ -92,7 +97,12 @@ SPOTS = {
         "db of one": "db is that of the first sequence of the batch alone; it is a sum over the batch.",
         "db of dh": "db is the sum of dh; it is the sum of da.",
         "db twice": "db was added twice.",
-        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_h, dW_h": {
+        "no dW_h": "dW_h is zero.",
+    },
+    "of dW_x, dW_x": {
+        "no dW_x": "dW_x is zero.",
     },
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
@@ -131,13 +141,11 @@ SAME = {
     ("h0 zero", "last step of weights"): "last step of weights",
     ("h0 zero", "first step of dW_h"): "no dW_h",
     ("h of last", "last step of weights"): "last step of weights",
-    ("no dW_h", "first step of dW_h"): "no dW_h",
     ("h0 everywhere", "first step of weights"): "first step of weights",
     ("h0 everywhere", "first step of dW_h"): "first step of dW_h",
-    ("no dW_x", "first step of dW_x"): "no dW_x",
     ("dh in weights", "db of dh"): "dh in weights",
 }
-"""Two that compute what one does: one leaves nothing for the other to act on, or together they are a third."""
+"""Two that compute what one does: one leaves the other nothing to act on, or together they are a third."""
 
 
 def run(*errors):
