@@ -4,7 +4,7 @@ Two errors of one spot exclude each other, and any two of different spots can be
 cover several spots.
 """
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -16,7 +16,7 @@ GATES = "oifg"
 
 def each(name, sentence):
     """An error of one gate k, for each of the four."""
-    return {f"{name} {k}": sentence.replace("da_K", f"da_{k}") for k in GATES}
+    return {f"{name} {k}": sentence.replace("da_K", f"da_{k}").replace(" K", f" {k}") for k in GATES}
 
 
 def letters(name, sentence):
@@ -28,6 +28,14 @@ def letters(name, sentence):
         .replace(" K", f" {k}")
         .replace(" M", f" {m}")
         for k, m in permutations(GATES, 2)
+    }
+
+
+def swaps(name):
+    """The rows of two gates interchanged in one tensor."""
+    return {
+        f"{name} swaps {k}{m}": f"the parts of {name} that belong to {k} and {m} are interchanged."
+        for k, m in combinations(GATES, 2)
     }
 
 
@@ -45,6 +53,8 @@ SPOTS = {
         "dh reversed": "dh was read from the wrong end: its first step met the last.",
         "dh last only": "dh was used at the last step alone; there is one for every step.",
         "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
+        "dh over B": "dh was divided by B: it is the gradient by h as it stands.",
+        "dh over T": "dh was divided by T: it is the gradient by h as it stands.",
         "dh early": "dh[t-1] was used where dh[t] belongs.",
         "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
     },
@@ -102,6 +112,7 @@ SPOTS = {
     "path h to c": {
         "tanh c": "tanh(c) was used where its derivative, 1 - tanh(c)^2, belongs.",
         "1 - h^2": "1 - h^2 was used where 1 - tanh(c)^2 belongs.",
+        "1 + tanh^2": "1 + tanh(c)^2 was used where 1 - tanh(c)^2 belongs.",
         "tanh twice": "tanh was taken once more in 1 - tanh(c)^2.",
         "path of dh[t]": "dc saw dh[t] alone, not what comes from later steps through h.",
         "sign of path": "the sign of dh o (1 - tanh(c)^2) in dc is wrong.",
@@ -170,6 +181,7 @@ SPOTS = {
     "tanh'(g)": {
         "no slope g": "the derivative of g's tanh is missing: da_g has a factor 1 - g^2.",
         "sigmoid slope g": "g has the derivative of a sigmoid: a tanh's is 1 - g^2.",
+        "1 + g^2": "1 + g^2 was used where 1 - g^2 belongs.",
         "1 - g": "1 - g was used where 1 - g^2 belongs.",
         "slope of tanh g": "tanh was taken once more in g's derivative: in terms of g it is 1 - g^2.",
     },
@@ -184,6 +196,7 @@ SPOTS = {
     "s'(o), s'(f)": {"o's and f's slopes": "the derivatives of o and f are interchanged."},
     "sign": {
         **each("sign", "the sign of da_K is wrong."),
+        **each("no da", "da_K is zero."),
         "all signs": "the sign of all of da is wrong.",
     },
     "order of rows": {
@@ -205,6 +218,7 @@ SPOTS = {
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
         "c for h": "c_{t-1} was used where h_{t-1} belongs, in dW_h.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
+        **each("h_t in", "h_t was used where h_{t-1} belongs, in the rows of dW_h that belong to K alone."),
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
     },
@@ -223,10 +237,22 @@ SPOTS = {
     },
     "of dW_x": {
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
+        **swaps("dW_x"),
+        **each("dW_x zero", "the rows of dW_x that belong to K are zero."),
+        **each(
+            "dW_x first",
+            "the rows of dW_x that belong to K hold the first step alone: = was used where += belongs.",
+        ),
         **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
     },
     "of dW_h": {
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
+        **swaps("dW_h"),
+        **each("dW_h zero", "the rows of dW_h that belong to K are zero."),
+        **each(
+            "dW_h first",
+            "the rows of dW_h that belong to K hold the first step alone: = was used where += belongs.",
+        ),
         **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
     },
     "of db": {
@@ -237,6 +263,12 @@ SPOTS = {
         "db mean over T B": "db is a mean over steps and batch; it is a sum.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
         "no db": "db is zero.",
+        **swaps("db"),
+        **each("db zero", "the part of db that belongs to K is zero."),
+        **each(
+            "db first",
+            "the part of db that belongs to K holds the first step alone: = was used where += belongs.",
+        ),
         **letters("db K of M", "the part of db that belongs to K was made with da_M."),
         "db twice": "db was added twice.",
     },
@@ -364,6 +396,8 @@ def lstm(p, errors):
             p["dh"][t],
             {
                 "dh reversed": lambda: p["dh"][T - 1 - t],
+                "dh over B": lambda: p["dh"][t] / B,
+                "dh over T": lambda: p["dh"][t] / T,
                 "dh early": lambda: p["dh"][t - 1],
                 "dh ignored": lambda: zero,
                 "dh last only": lambda: p["dh"][t] * at_last,
@@ -388,6 +422,7 @@ def lstm(p, errors):
                 "1 - h^2": lambda: dh * o * (1 - h_t**2),
                 "1 - tanh": lambda: dh * o * (1 - tanh_c),
                 "tanh c": lambda: dh * o * tanh_c,
+                "1 + tanh^2": lambda: dh * o * (1 + tanh_c**2),
                 "tanh twice": lambda: dh * o * (1 - np.tanh(tanh_c) ** 2),
                 "earlier c in path": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
                 "no o": lambda: dh * slope,
@@ -473,6 +508,7 @@ def lstm(p, errors):
                 "no slope g": lambda: 1,
                 "no slopes": lambda: 1,
                 "sigmoid slope g": lambda: g * (1 - g),
+                "1 + g^2": lambda: 1 + g**2,
                 "1 - g": lambda: 1 - g,
                 "slope of tanh g": lambda: 1 - np.tanh(g) ** 2,
                 "slopes of slopes": lambda: 1 - np.tanh(g) ** 2,
@@ -482,6 +518,8 @@ def lstm(p, errors):
             da[t, n] = d * slopes[k]
             if f"sign {k}" in errors or "all signs" in errors:
                 da[t, n] *= -1
+            if f"no da {k}" in errors:
+                da[t, n] = 0
         da[t] = da[t][reordered("da", errors)]
         da_t = dict(zip(GATES, da[t], strict=True))
 
@@ -634,12 +672,25 @@ def weight_gradients(pick, errors, da, x, h, c):
     }
 
     def copied(name, da):
-        """Gates as per-gate copies of a line have them."""
+        """da as lines for each gate have it, one of which is wrong."""
+        da = da.copy()
+        for n, k in enumerate(GATES):
+            if f"{name} zero {k}" in errors:
+                da[:, n] = 0
+            if f"{name} first {k}" in errors:
+                da[1:, n] = 0
         letters = [next((m for m in GATES if f"{name} {k} of {m}" in errors), k) for k in GATES]
-        return da if letters == list(GATES) else da[:, [GATES.index(m) for m in letters]]
+        for k, m in combinations(GATES, 2):
+            if f"{name} swaps {k}{m}" in errors:
+                letters[GATES.index(k)], letters[GATES.index(m)] = m, k
+        return da[:, [GATES.index(m) for m in letters]]
 
     by_x = copied("dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0)}))
     by_h = copied("dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0)}))
     db = copied("db", pick(da, common | of_b)).sum(axis=(0, 2)).ravel()
-    dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1))).reshape(4 * H, -1)
-    return dW_x, np.tensordot(by_h, h_before, ((0, 2), (0, 1))).reshape(4 * H, H), db
+    dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1)))
+    dW_h = np.tensordot(by_h, h_before, ((0, 2), (0, 1)))
+    for n, k in enumerate(GATES):
+        if f"h_t in {k}" in errors:
+            dW_h[n] = np.tensordot(by_h, h[1:], ((0, 2), (0, 1)))[n]
+    return dW_x.reshape(4 * H, -1), dW_h.reshape(4 * H, H), db

@@ -15,6 +15,8 @@ SPOTS = {
         "dh reversed": "dh was read from the wrong end: its first step met the last.",
         "dh last only": "dh was used at the last step alone; there is one for every step.",
         "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
+        "dh over B": "dh was divided by B: it is the gradient by h as it stands.",
+        "dh over T": "dh was divided by T: it is the gradient by h as it stands.",
         "dh early": "dh[t-1] was used where dh[t] belongs.",
         "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
     },
@@ -196,6 +198,7 @@ def rnn(p, errors):
             or ("dh not at last" in errors and not number)
         ):
             dh_t = 0 * dh_t
+        dh_t = dh_t / pick(1, {"dh over B": B, "dh over T": T})
         early, dh = later, dh_t + later
         if ("dh_T everywhere" in errors and number) or ("dh_T first" in errors and t == steps[-1]):
             dh = dh + dh_T
