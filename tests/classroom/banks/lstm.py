@@ -39,6 +39,13 @@ def swaps(name):
     }
 
 
+def slopes_of(k):
+    """Derivatives s (1 - s) of the gate k in which one letter is another's."""
+    sentence = "per-gate copies: {0} was used where {1} (1 - {1}) belongs, in da_{1}."
+    wrong = [name for m in GATES if m != k for name in (f"{k} (1 - {m})", f"{m} (1 - {k})")]
+    return {f"{k}: {name}": sentence.format(name, k) for name in wrong}
+
+
 def orders(name, whose):
     """Rows in another order; those of two gates interchanged, and what other texts have."""
     found = ("iofg", "fiog", "giof", "ofig", "ogfi", "oigf", "ifog", "ifgo", "figo")
@@ -121,7 +128,7 @@ SPOTS = {
         "1 - c^2": "1 - c^2 was used where 1 - tanh(c)^2 belongs.",
         "1 - tanh": "1 - tanh(c) was used where 1 - tanh(c)^2 belongs.",
         "no o": "o is missing in dc: dh o (1 - tanh(c)^2).",
-        "f for o": "f was used for o in dc: dh o (1 - tanh(c)^2).",
+        **{f"{m} for o": f"{m} was used for o in dc: dh o (1 - tanh(c)^2)." for m in "ifg"},
         "earlier c in path": "c_{t-1} was used where c_t belongs, in 1 - tanh(c_t)^2.",
     },
     "da_o": {
@@ -129,20 +136,32 @@ SPOTS = {
         "no tanh c": "tanh(c) is missing in da_o.",
         "earlier c in da_o": "c_{t-1} was used where c_t belongs, in the tanh(c_t) of da_o.",
         "da_o of dh[t]": "da_o saw dh[t] alone, not what comes from later steps.",
+        **{f"{m} for tanh c": f"{m} was used where tanh(c) belongs, in da_o." for m in "ifg"},
+        "dc for dh": "dc was used where dh belongs, in da_o.",
         "h for tanh c": "h was used where tanh(c) belongs, in da_o: h has o in it already.",
     },
+    "path h to c, da_o": {
+        "c everywhere": "tanh is missing: c was used where tanh(c) belongs, in da_o and in 1 - tanh(c)^2.",
+        "earlier c everywhere": "tanh(c_{t-1}) was used where tanh(c_t) belongs, in da_o and in dc.",
+    },
     "da_i, da_f, da_g": {
+        "dh for dc": "dh was used where dc belongs, in da_i, da_f and da_g.",
         "dc too early": "da_i, da_f and da_g were made before dh o (1 - tanh(c)^2) was added to dc.",
     },
     "da_i, da_g": {"g and i": "i and g are interchanged: da_i has the factor g, da_g the factor i."},
     "da_i, da_f": {"g and c": "g and c_{t-1} are interchanged: da_i has the factor g, da_f has c_{t-1}."},
     "da_i": {
         "no g": "g is missing in da_i = dc g i (1 - i).",
+        "dh for dc in i": "dh was used where dc belongs, in da_i.",
+        "o for g": "o was used where g belongs, in da_i = dc g i (1 - i).",
+        "f for g": "f was used where g belongs, in da_i = dc g i (1 - i).",
         "i for g": "i was used where g belongs, in da_i = dc g i (1 - i).",
         "c for g": "c_{t-1} was used where g belongs, in da_i = dc g i (1 - i).",
     },
     "da_f": {
         "c_t": "c_t was used where c_{t-1} belongs, in da_f.",
+        "dh for dc in f": "dh was used where dc belongs, in da_f.",
+        **{f"{m} for c": f"{m} was used where c_{{t-1}} belongs, in da_f." for m in "oif"},
         "no c": "c_{t-1} is missing in da_f = dc c_{t-1} f (1 - f).",
         "g for c": "g was used where c_{t-1} belongs, in da_f.",
         "tanh c for c": "tanh(c_{t-1}) was used where c_{t-1} belongs, in da_f.",
@@ -153,6 +172,8 @@ SPOTS = {
     },
     "da_g": {
         "no i": "i is missing in da_g = dc i (1 - g^2).",
+        "dh for dc in g": "dh was used where dc belongs, in da_g.",
+        "c for i": "c_{t-1} was used where i belongs, in da_g = dc i (1 - g^2).",
         "g for i": "g was used where i belongs, in da_g = dc i (1 - g^2).",
         "f for i": "f was used where i belongs, in da_g = dc i (1 - g^2).",
         "o for i": "o was used where i belongs, in da_g = dc i (1 - g^2).",
@@ -160,6 +181,7 @@ SPOTS = {
     "s'(o)": {
         "no slope o": "the derivative of o's sigmoid is missing: da_o has a factor o (1 - o).",
         "tanh slope o": "o has the derivative of tanh: a sigmoid's is o (1 - o).",
+        **slopes_of("o"),
         "1 - o alone": "a factor o is missing in the derivative o (1 - o) of da_o.",
         "i's slope for o": "i (1 - i) was used where o (1 - o) belongs.",
         "f's slope for o": "f (1 - f) was used where o (1 - o) belongs.",
@@ -167,6 +189,7 @@ SPOTS = {
     "s'(i)": {
         "no slope i": "the derivative of i's sigmoid is missing: da_i has a factor i (1 - i).",
         "tanh slope i": "i has the derivative of tanh: a sigmoid's is i (1 - i).",
+        **slopes_of("i"),
         "1 - i alone": "a factor i is missing in the derivative i (1 - i) of da_i.",
         "f's slope for i": "f (1 - f) was used where i (1 - i) belongs.",
         "o's slope for i": "o (1 - o) was used where i (1 - i) belongs.",
@@ -174,6 +197,7 @@ SPOTS = {
     "s'(f)": {
         "no slope f": "the derivative of f's sigmoid is missing: da_f has a factor f (1 - f).",
         "tanh slope f": "f has the derivative of tanh: a sigmoid's is f (1 - f).",
+        **slopes_of("f"),
         "1 - f alone": "a factor f is missing in the derivative f (1 - f) of da_f.",
         "i's slope for f": "i (1 - i) was used where f (1 - f) belongs.",
         "o's slope for f": "o (1 - o) was used where f (1 - f) belongs.",
@@ -181,6 +205,7 @@ SPOTS = {
     "tanh'(g)": {
         "no slope g": "the derivative of g's tanh is missing: da_g has a factor 1 - g^2.",
         "sigmoid slope g": "g has the derivative of a sigmoid: a tanh's is 1 - g^2.",
+        **{f"1 - {m}^2": f"1 - {m}^2 was used where 1 - g^2 belongs." for m in "oif"},
         "1 + g^2": "1 + g^2 was used where 1 - g^2 belongs.",
         "1 - g": "1 - g was used where 1 - g^2 belongs.",
         "slope of tanh g": "tanh was taken once more in g's derivative: in terms of g it is 1 - g^2.",
@@ -216,6 +241,7 @@ SPOTS = {
     "dW_h": {
         "h_t": "h_t was used where h_{t-1} belongs.",
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
+        "c_t for h": "c_t was used where h_{t-1} belongs, in dW_h.",
         "c for h": "c_{t-1} was used where h_{t-1} belongs, in dW_h.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         **each("h_t in", "h_t was used where h_{t-1} belongs, in the rows of dW_h that belong to K alone."),
@@ -426,7 +452,9 @@ def lstm(p, errors):
                 "tanh twice": lambda: dh * o * (1 - np.tanh(tanh_c) ** 2),
                 "earlier c in path": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
                 "no o": lambda: dh * slope,
-                "f for o": lambda: dh * f * slope,
+                **{f"{k} for o": lambda s=s: dh * s * slope for k, s in zip("ifg", (i, f, g), strict=True)},
+                "c everywhere": lambda: dh * o * (1 - c_t**2),
+                "earlier c everywhere": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
                 "path of dh[t]": lambda: given * o * slope,
                 "sign of path": lambda: -dh * o * slope,
             },
@@ -440,27 +468,34 @@ def lstm(p, errors):
                 "no tanh c": lambda: dh,
                 "earlier c in da_o": lambda: dh * np.tanh(c_before),
                 "h for tanh c": lambda: dh * h_t,
+                "c everywhere": lambda: dh * c_t,
+                "earlier c everywhere": lambda: dh * np.tanh(c_before),
+                **{f"{k} for tanh c": lambda s=s: dh * s for k, s in zip("ifg", (i, f, g), strict=True)},
+                "dc for dh": lambda: dc * tanh_c,
                 "da_o of dh[t]": lambda: given * tanh_c,
             },
         )
-        seen = dc_in if "dc too early" in errors else dc
-        di = seen * pick(
+        seen = pick(dc, {"dc too early": lambda: dc_in, "dh for dc": lambda: dh})
+        di = (dh if "dh for dc in i" in errors else seen) * pick(
             g,
             {
                 "no g": lambda: 1,
                 "i for g": lambda: i,
+                "o for g": lambda: o,
+                "f for g": lambda: f,
                 "g and i": lambda: i,
                 "c for g": lambda: c_before,
                 "g and c": lambda: c_before,
             },
         )
-        df = seen * pick(
+        df = (dh if "dh for dc in f" in errors else seen) * pick(
             c_before,
             {
                 "c_t": lambda: c_t,
                 "h_t and c_t": lambda: c_t,
                 "no c": lambda: 1,
                 "g for c": lambda: g,
+                **{f"{k} for c": lambda s=s: s for k, s in zip("oif", (o, i, f), strict=True)},
                 "g and c": lambda: g,
                 "tanh c for c": lambda: np.tanh(c_before),
                 "h for c": lambda: h[t],
@@ -471,13 +506,14 @@ def lstm(p, errors):
                 "c before": lambda: c[t - 1],
             },
         )
-        dg = seen * pick(
+        dg = (dh if "dh for dc in g" in errors else seen) * pick(
             i,
             {
                 "no i": lambda: 1,
                 "g for i": lambda: g,
                 "g and i": lambda: g,
                 "f for i": lambda: f,
+                "c for i": lambda: c_before,
                 "o for i": lambda: o,
             },
         )
@@ -491,6 +527,14 @@ def lstm(p, errors):
                     "no slopes": lambda: 1,
                     f"tanh slope {k}": lambda s=s: 1 - s**2,
                     "all tanh": lambda s=s: 1 - s**2,
+                    **{
+                        f"{k}: {k} (1 - {m})": lambda s=s, n=n: s * (1 - gates[t][n])
+                        for n, m in enumerate(GATES)
+                    },
+                    **{
+                        f"{k}: {m} (1 - {k})": lambda s=s, n=n: gates[t][n] * (1 - s)
+                        for n, m in enumerate(GATES)
+                    },
                     f"1 - {k} alone": lambda s=s: 1 - s,
                     "sigmoid twice": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
                     "slopes of slopes": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
@@ -508,6 +552,7 @@ def lstm(p, errors):
                 "no slope g": lambda: 1,
                 "no slopes": lambda: 1,
                 "sigmoid slope g": lambda: g * (1 - g),
+                **{f"1 - {k}^2": lambda s=s: 1 - s**2 for k, s in zip("oif", (o, i, f), strict=True)},
                 "1 + g^2": lambda: 1 + g**2,
                 "1 - g": lambda: 1 - g,
                 "slope of tanh g": lambda: 1 - np.tanh(g) ** 2,
@@ -632,6 +677,7 @@ def weight_gradients(pick, errors, da, x, h, c):
             "h_t and c_t": lambda: h[1:],
             "h0 zero": lambda: np.concatenate([0 * h[:1], h[1:-1]]),
             "h0 and c0 zero": lambda: np.concatenate([0 * h[:1], h[1:-1]]),
+            "c_t for h": lambda: c[1:],
             "c for h": lambda: c[:-1],
             "h of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
             "h and c of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
