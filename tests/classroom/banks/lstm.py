@@ -81,7 +81,21 @@ SPOTS = {
         "no final": "dh_T and dc_T, the gradients by the final state, were dropped.",
         "final swapped": "dh_T and dc_T are swapped.",
     },
+    "dh_T, back by h, dh0": {
+        "dh never replaced": "dh of the next step was never replaced: it stayed dh_T, and so did dh0.",
+    },
+    "dc_T, back by c, dc0": {
+        "dc never replaced": "dc of the next step was never replaced: it stayed dc_T, and so did dc0.",
+    },
+    "back by h, dh0": {
+        "nothing back by h": "W_h^T da is missing altogether: no step has it of the next, and dh0 is zero.",
+    },
+    "back by c, dc0": {
+        "f too late": "dc of the next step was multiplied by f_t where f_{t+1} belongs.",
+        "nothing back by c": "dc f is missing altogether: no step has it of the next, and dc0 is zero.",
+    },
     "dh_T, back by h": {
+        "dh_T for next": "dh_T was added at every step in place of W_h^T da of the next one.",
         "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor dh_T.",
     },
     "dc_T, back by c": {
@@ -112,9 +126,6 @@ SPOTS = {
     },
     "back by h, back by c": {
         "truncated": "nothing is passed back from step to step: neither W_h^T da nor dc f.",
-    },
-    "back by c, dc0": {
-        "f too late": "dc of the next step was multiplied by f_t where f_{t+1} belongs.",
     },
     "path h to c": {
         "tanh c": "tanh(c) was used where its derivative, 1 - tanh(c)^2, belongs.",
@@ -256,12 +267,14 @@ SPOTS = {
     "of dW_x, of dW_h, of db": {
         "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
         "last step of weights": "dW_x, dW_h and db hold the last step alone; they are sums over all steps.",
+        "sign of weights": "the signs of dW_x, dW_h and db are wrong.",
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
         "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
     },
     "of dW_x": {
+        "sign of dW_x": "the sign of dW_x is wrong.",
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
         **swaps("dW_x"),
         **each("dW_x zero", "the rows of dW_x that belong to K are zero."),
@@ -272,6 +285,7 @@ SPOTS = {
         **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
     },
     "of dW_h": {
+        "sign of dW_h": "the sign of dW_h is wrong.",
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
         **swaps("dW_h"),
         **each("dW_h zero", "the rows of dW_h that belong to K are zero."),
@@ -282,6 +296,7 @@ SPOTS = {
         **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
     },
     "of db": {
+        "sign of db": "the sign of db is wrong.",
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "db mean": "db is a mean over the batch; it is a sum.",
         "db mean over T": "db is a mean over the steps; it is a sum.",
@@ -593,10 +608,14 @@ def lstm(p, errors):
             },
         )
         if not at_first:
-            if errors & {"no dh back", "truncated", "dh[t] alone", "each step alone"}:
+            if errors & {"no dh back", "nothing back by h", "truncated", "dh[t] alone", "each step alone"}:
                 dh_next = zero
-            if errors & {"no dc back", "truncated", "dc anew", "each step alone"}:
+            if errors & {"no dc back", "nothing back by c", "truncated", "dc anew", "each step alone"}:
                 dc_next = zero
+        if "dh never replaced" in errors or ("dh_T for next" in errors and not at_first):
+            dh_next = dh_T
+        if "dc never replaced" in errors:
+            dc_next = dc_T
         dx[t] = back("dx", da_t, rows_x, errors)
 
     dx = pick(
@@ -615,6 +634,7 @@ def lstm(p, errors):
         dh_next,
         {
             "no dh0": lambda: zero,
+            "nothing back by h": lambda: zero,
             "no initial": lambda: zero,
             "dh0 early": lambda: dh_full,
             "initial early": lambda: dh_full,
@@ -628,6 +648,7 @@ def lstm(p, errors):
         dc_next,
         {
             "no dc0": lambda: zero,
+            "nothing back by c": lambda: zero,
             "no initial": lambda: zero,
             "dc0 early": lambda: dc_full,
             "initial early": lambda: dc_full,
@@ -702,6 +723,7 @@ def weight_gradients(pick, errors, da, x, h, c):
         "first step of weights": lambda: at(da, 0),
         "last step of weights": lambda: at(da, T - 1),
         "first sequence": lambda: da * one,
+        "sign of weights": lambda: -da,
         "weights over T": lambda: da / T,
         "weights over B": lambda: da / B,
         "weights over T B": lambda: da / (T * B),
@@ -715,6 +737,7 @@ def weight_gradients(pick, errors, da, x, h, c):
         "db of one": lambda: da * one,
         "db twice": lambda: 2 * da,
         "no db": lambda: 0 * da,
+        "sign of db": lambda: -da,
     }
 
     def copied(name, da):
@@ -731,8 +754,12 @@ def weight_gradients(pick, errors, da, x, h, c):
                 letters[GATES.index(k)], letters[GATES.index(m)] = m, k
         return da[:, [GATES.index(m) for m in letters]]
 
-    by_x = copied("dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0)}))
-    by_h = copied("dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0)}))
+    by_x = copied(
+        "dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0), "sign of dW_x": lambda: -da})
+    )
+    by_h = copied(
+        "dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0), "sign of dW_h": lambda: -da})
+    )
     db = copied("db", pick(da, common | of_b)).sum(axis=(0, 2)).ravel()
     dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1)))
     dW_h = np.tensordot(by_h, h_before, ((0, 2), (0, 1)))
