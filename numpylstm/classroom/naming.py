@@ -86,7 +86,9 @@ class Bank:
         right = [name for name in self.right[0] if name not in wrong]
         if not wrong:
             return f"{unknown} On other numbers all is right."
-        return f"{unknown} On other numbers wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}."
+        if not right:
+            return f"{unknown} On other numbers all of them are wrong."
+        return f"{unknown} On other numbers wrong: {', '.join(wrong)}; right: {', '.join(right)}."
 
 
 def make_bank(name: str, errors: Mapping[str, Run], right: Run, folder: str | PathLike[str] = FOLDER) -> None:
