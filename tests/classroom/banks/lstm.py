@@ -15,18 +15,14 @@ GATES = "oifg"
 
 
 def each(name, sentence):
-    """An error of one gate k, for each of the four."""
-    return {f"{name} {k}": sentence.replace("da_K", f"da_{k}").replace(" K", f" {k}") for k in GATES}
+    """An error of one gate K, for each of the four."""
+    return {f"{name} {k}": sentence.replace("K", k) for k in GATES}
 
 
 def letters(name, sentence):
-    """An error of per-gate copies: the letter m where k belongs, for all pairs of gates."""
+    """An error of per-gate copies: the letter M where K belongs, for all pairs of gates."""
     return {
-        name.replace("K", k).replace("M", m): "per-gate copies: "
-        + sentence.replace("da_K", f"da_{k}")
-        .replace("da_M", f"da_{m}")
-        .replace(" K", f" {k}")
-        .replace(" M", f" {m}")
+        name.replace("K", k).replace("M", m): f"per-gate copies: {sentence}".replace("K", k).replace("M", m)
         for k, m in permutations(GATES, 2)
     }
 
