@@ -142,6 +142,10 @@ def test_a_solution_passes_and_the_stub_does_not_through_a_process_of_its_own(nu
     assert "is not written yet" in report.text()
 
 
+def test_a_list_does_as_well_as_a_tuple_through_a_process_of_its_own():
+    assert check(EXERCISES["04"], HERE / "right" / "04_rnn__einsum.py").passed
+
+
 def test_a_fingerprint_tells_tensors_by_name_and_shape():
     array = np.arange(6.0)
     prints = fingerprint({"a": array, "b": array, "c": array.reshape(2, 3)})
