@@ -228,8 +228,14 @@ SPOTS = {
     "s'(o), s'(f)": {"o's and f's slopes": "the derivatives of o and f are interchanged."},
     "sign": {
         **each("sign", "the sign of da_K is wrong."),
-        **each("no da", "da_K is zero."),
         "all signs": "the sign of all of da is wrong.",
+    },
+    **{
+        # Whatever else is done to a da_k that is zero is in vain.
+        f"da_{k}, {slope}, sign, back by h, dx, dW_h, of dW_x, of dW_h, of db": {
+            f"no da {k}": f"da_{k} is zero."
+        }
+        for k, slope in zip(GATES, ("s'(o)", "s'(i)", "s'(f)", "tanh'(g)"), strict=True)
     },
     "order of rows": {
         **orders("da", "da"),
@@ -354,7 +360,76 @@ ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in sp
 SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
 
 
-SAME = {}
+SAME = {
+    ("no dh_T", "no dc_T"): "no final",
+    ("no dh_T", "no dh back"): "dh[t] alone",
+    ("dh_T everywhere", "no dh back"): "dh_T for next",
+    ("no dc_T", "no dc back"): "dc anew",
+    ("no final", "truncated"): "each step alone",
+    ("dh_T for next", "dh0 early, without dh"): "dh never replaced",
+    ("dh_T for next", "dh0 is dh_T"): "dh never replaced",
+    ("dh[t] alone", "dc anew"): "each step alone",
+    ("dh[t] alone", "path of dh[t]"): "dh[t] alone",
+    ("dh[t] alone", "da_o of dh[t]"): "dh[t] alone",
+    ("each step alone", "path of dh[t]"): "each step alone",
+    ("each step alone", "da_o of dh[t]"): "each step alone",
+    ("no dh back", "no dc back"): "truncated",
+    ("no dh back", "no dh0"): "nothing back by h",
+    ("no dh back", "dh0 early, without dh"): "nothing back by h",
+    ("no dc back", "no dc0"): "nothing back by c",
+    ("no dc back", "dc0 early, without dh"): "nothing back by c",
+    ("no f", "dc0 early"): "no f",
+    ("dc from before", "no path"): "no path",
+    ("dc from before", "dc too early"): "no path",
+    ("path of dh[t]", "da_o of dh[t]"): "dh[t] alone",
+    ("no path", "dc too early"): "no path",
+    ("1 - c^2", "c for tanh c"): "c everywhere",
+    ("earlier c in path", "earlier c in da_o"): "earlier c everywhere",
+    ("h for tanh c", "1 - o alone"): "right",
+    ("g and i", "i: g (1 - i)"): "g for i",
+    ("g and c", "i's and f's slopes"): "da ofig",
+    ("g and c", "da ofig"): "i's and f's slopes",
+    ("no g", "i: g (1 - i)"): "1 - i alone",
+    ("o for g", "i: g (1 - i)"): "i: o (1 - i)",
+    ("f for g", "i: g (1 - i)"): "i: f (1 - i)",
+    ("i for g", "g for i"): "g and i",
+    ("i for g", "i: o (1 - i)"): "o for g",
+    ("i for g", "i: f (1 - i)"): "f for g",
+    ("i for g", "i: g (1 - i)"): "right",
+    ("i for g", "1 - i alone"): "no g",
+    ("c for g", "g for c"): "g and c",
+    ("c_t", "h_t"): "h_t and c_t",
+    ("f for c", "f: o (1 - f)"): "o for c",
+    ("f for c", "f: i (1 - f)"): "i for c",
+    ("f for c", "f: g (1 - f)"): "g for c",
+    ("f for c", "1 - f alone"): "no c",
+    ("c0 zero", "not the first"): "not the first",
+    ("c0 zero", "h0 zero"): "h0 and c0 zero",
+    ("c of last", "not the first"): "not the first",
+    ("c of last", "h of last"): "h and c of last",
+    ("i's slope for o", "o's slope for i"): "o's and i's slopes",
+    ("f's slope for o", "o's slope for f"): "o's and f's slopes",
+    ("f's slope for i", "i's slope for f"): "i's and f's slopes",
+    ("i's and f's slopes", "da ofig"): "g and c",
+    ("not the first", "h0 and c0 zero"): "not the first",
+    ("not the first", "h and c of last"): "not the first",
+    ("not the first", "h0 zero"): "not the first",
+    ("not the first", "h of last"): "not the first",
+    ("h0 zero", "last step of weights"): "last step of weights",
+    ("h0 zero", "first step of dW_h"): "no dW_h",
+    ("h of last", "last step of weights"): "last step of weights",
+    ("h_t in o", "dW_h zero o"): "dW_h zero o",
+    ("h_t in i", "dW_h zero i"): "dW_h zero i",
+    ("h_t in f", "dW_h zero f"): "dW_h zero f",
+    ("h_t in g", "dW_h zero g"): "dW_h zero g",
+    ("h0 everywhere", "first step of weights"): "first step of weights",
+    ("h0 everywhere", "first step of dW_h"): "first step of dW_h",
+    ("no dh0", "no dc0"): "no initial",
+    ("dh0 early", "dc0 early"): "initial early",
+    ("dh0 early, without dh", "dc0 early, without dh"): "initial early, without dh",
+}
+"""Two that compute what one does, or what right code does: one leaves the other nothing to act on,
+they make up for each other, or together they are a third."""
 
 
 def sigmoid(a):
