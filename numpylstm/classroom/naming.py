@@ -1,0 +1,139 @@
+"""Naming a bug: a wrong gradient is compared with those that the classical errors make.
+
+A bank holds a fingerprint for each error: for two fixed problems and every tensor its norm and a few random
+projections. These are numbers that say whether somebody's wrong gradient is this very one, and from which
+nothing right can be learned. How the error is written does not matter, only what it computes.
+
+An error is named only if all tensors of both problems agree with it. Two errors at once agree with neither,
+and are said to be unknown.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ..files import write_json
+from .failure import Failure
+
+FOLDER = Path(__file__).parent / "banks"
+PROBLEMS = 2
+PROJECTIONS = 3
+DIGITS = 12
+SAME = 1e-9
+"""Two numbers of a fingerprint are one if they differ by no more than this share of the tensor's norm: far
+more than rounding in float64, far less than a float32 array on the way would leave."""
+
+SINGLE = 1e-5
+"""What is right to this share, but not to `SAME`, went through single precision or through differences."""
+
+Run = Callable[[np.random.Generator], Mapping[str, np.ndarray]]
+"""Draws a problem from a generator and returns what somebody's functions make of it: tensors by name."""
+
+Fingerprint = dict[str, list[float]]
+
+
+def fingerprint(tensors: Mapping[str, np.ndarray]) -> Fingerprint:
+    """The norm of each tensor and its projections on a few random directions of length about 1."""
+    prints = {}
+    for name, tensor in tensors.items():
+        tensor = np.asarray(tensor, dtype=float)
+        rng = np.random.default_rng([zlib.crc32(name.encode()), *tensor.shape])
+        directions = rng.uniform(-1, 1, size=(PROJECTIONS, tensor.size)) * np.sqrt(3 / max(tensor.size, 1))
+        numbers = [float(np.linalg.norm(tensor)), *(directions @ tensor.ravel())]
+        prints[name] = [float(f"{number:.{DIGITS - 1}e}") for number in numbers]
+    return prints
+
+
+class Bank:
+    """The known errors of one kind of code: `Bank("lstm")`.
+
+    Attributes:
+        right: the fingerprints of right code, one for each problem.
+        errors: by the sentence that names an error, its fingerprints; tensors that are right left out.
+
+    Raises:
+        FileNotFoundError: there is no such bank.
+    """
+
+    def __init__(self, name: str, folder: str | PathLike[str] = FOLDER) -> None:
+        text = (Path(folder) / f"{name}.json").read_text(encoding="utf-8")
+        self.right, self.errors = (json.loads(text)[key] for key in ("right", "errors"))
+
+    def look(self, run: Run) -> str:
+        """The sentence of the error that somebody's functions have, or one saying that it is unknown."""
+        try:
+            got = [fingerprint(_finite(run(rng))) for rng in _generators()]
+        except Failure as failure:
+            return f"none of the {len(self.errors)} errors known here; on other numbers {failure.message}"
+        wrong = _wrong(got, self.right)
+        for sentence, error in self.errors.items():
+            stored = [right | changed for right, changed in zip(self.right, error, strict=True)]
+            if wrong and not _wrong(got, stored):
+                return sentence
+        if wrong and not _wrong(got, self.right, SINGLE):
+            return "right to about 7 digits: numbers of float32 on the way, or differences for a derivative."
+        unknown = f"none of the {len(self.errors)} errors known here: it is something else, or more than one."
+        right = [name for name in self.right[0] if name not in wrong]
+        if not wrong:
+            return f"{unknown} On other numbers all is right."
+        return f"{unknown} On other numbers wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}."
+
+
+def make_bank(name: str, errors: Mapping[str, Run], right: Run, folder: str | PathLike[str] = FOLDER) -> None:
+    """Write the bank of a kind of code.
+
+    Args:
+        errors: by the sentence that names it, what code with this error makes of a problem.
+        right: what right code makes of it.
+
+    Raises:
+        ValueError: an error that one of the problems does not show, or two that nothing tells apart.
+    """
+    expected = [fingerprint(right(rng)) for rng in _generators()]
+    found = {sentence: [fingerprint(run(rng)) for rng in _generators()] for sentence, run in errors.items()}
+    sentences = list(found)
+    for index, sentence in enumerate(sentences):
+        for got, of_right in zip(found[sentence], expected, strict=True):
+            if not _wrong([got], [of_right], SINGLE):
+                raise ValueError(f"expected an error that every problem shows, got none from {sentence!r}")
+        for other in sentences[:index]:
+            if not _wrong(found[sentence], found[other], SINGLE):
+                raise ValueError(f"expected errors that can be told apart, got {other!r} and {sentence!r}")
+    changed = {
+        sentence: [
+            {tensor: got[tensor] for tensor in _wrong([got], [of_right])}
+            for got, of_right in zip(prints, expected, strict=True)
+        ]
+        for sentence, prints in found.items()
+    }
+    write_json(Path(folder) / f"{name}.json", {"right": expected, "errors": changed})
+
+
+def _generators() -> list[np.random.Generator]:
+    return [np.random.default_rng([6, problem]) for problem in range(PROBLEMS)]
+
+
+def _finite(tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise Failure(f"{name} has entries that are not finite.")
+    return tensors
+
+
+def _wrong(got: list[Fingerprint], expected: list[Fingerprint], tolerance: float = SAME) -> list[str]:
+    """Names of the tensors whose fingerprints differ, in any of the problems."""
+    wrong = []
+    for name in expected[0]:
+        for mine, theirs in zip(got, expected, strict=True):
+            # A tensor that is zero but for rounding is compared with the largest of its problem.
+            largest = max(numbers[0] for numbers in theirs.values())
+            scale = max(mine[name][0], theirs[name][0], 1e-4 * largest)
+            differences = np.subtract(mine[name], theirs[name])
+            if not np.abs(differences).max() <= tolerance * scale:
+                wrong.append(name)
+                break
+    return wrong
