@@ -10,7 +10,8 @@ and are said to be unknown.
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
@@ -81,6 +82,21 @@ class Bank:
         if not wrong:
             return f"{unknown} On other numbers all is right."
         return f"{unknown} On other numbers wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}."
+
+    @contextmanager
+    def naming(self, run: Run) -> Iterator[None]:
+        """Give a failure that is raised inside the name of its error, if it is known.
+
+        It is for failures that are no comparison: a transposed matrix, say, whose product only fits where all
+        sizes are the same, as they may be in the bank's problems.
+        """
+        try:
+            yield
+        except Failure as failure:
+            sentence = None if failure.looks_like else self.look(run)
+            if sentence in self.errors:
+                failure.looks_like = sentence
+            raise
 
 
 def make_bank(name: str, errors: Mapping[str, Run], right: Run, folder: str | PathLike[str] = FOLDER) -> None:
