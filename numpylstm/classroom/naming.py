@@ -61,8 +61,8 @@ class Bank:
     """
 
     def __init__(self, name: str, folder: str | PathLike[str] = FOLDER) -> None:
-        text = (Path(folder) / f"{name}.json").read_text(encoding="utf-8")
-        self.right, self.errors = (json.loads(text)[key] for key in ("right", "errors"))
+        stored = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
+        self.right, self.errors = stored["right"], stored["errors"]
 
     def look(self, run: Run) -> str:
         """The sentence of the error that somebody's functions have, or one saying that it is unknown."""

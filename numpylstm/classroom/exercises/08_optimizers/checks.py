@@ -80,7 +80,7 @@ def expected(function, given):
     for grad, lr in zip(given["grads"], given["lr"], strict=True):
         optimizer.lr = lr
         optimizer.step(theta, grad)
-    return {"theta": theta} | optimizer.moments | ({"t": optimizer.updates} if "t" in names else {})
+    return {"theta": theta} | optimizer.moments | ({"t": float(optimizer.updates)} if "t" in names else {})
 
 
 def clip(student, given):
