@@ -12,6 +12,8 @@ from numpylstm.classroom import Failure
 from numpylstm.classroom.student import _failure
 from numpylstm.classroom.worker import Kept, Loader, describe, read_message, write_message
 
+IN_PLACE = "an operation in place (+=, *=, out=) on an array that belongs to the caller."
+
 
 class InProcess:
     """A file, or functions by name, called here. What goes in and out is written and read as on the way to
@@ -36,9 +38,10 @@ class InProcess:
                 answer = self.loader.call(function, tuple(sent), kwargs, list(kept))
         except Exception as error:
             raise _failure(function, describe(error)) from None
-        for before, after in zip((arg for arg in args if isinstance(arg, np.ndarray)), answer["args"]):
+        arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+        for before, after in zip(arrays, answer["args"], strict=True):
             if not np.array_equal(before, after, equal_nan=True):
-                raise Failure(f"{function} wrote into an argument of shape {before.shape}.")
+                raise Failure(f"{function} wrote into an argument of shape {before.shape}.", IN_PLACE)
         return self.travel(answer["result"], back=True)
 
     def travel(self, value: Any, back: bool = False) -> Any:

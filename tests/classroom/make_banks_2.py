@@ -20,13 +20,16 @@ from numpylstm.classroom import exercises  # noqa: E402
 from numpylstm.classroom.naming import FOLDER, make_bank  # noqa: E402
 
 MODULES = {"02": mlp, "07": gru, "08": optimizers}
+CHECKS = {number: exercises()[number].module for number in MODULES}
 
 
-def run_of(number: str, module: ModuleType, bank: str, *switches: str) -> Callable[[np.random.Generator], Any]:
+def run_of(
+    number: str, module: ModuleType, bank: str, *switches: str
+) -> Callable[[np.random.Generator], Any]:
     """What a bank's functions with these errors make of a generator's problem."""
     _, part, arguments = module.BANKS[bank]
     student = InProcess(module.functions(*switches, part=part))
-    return partial(exercises()[number].module.tensors, student, *arguments)
+    return partial(CHECKS[number].tensors, student, *arguments)
 
 
 def banks() -> Iterator[tuple[str, ModuleType, str]]:

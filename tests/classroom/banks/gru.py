@@ -134,7 +134,9 @@ def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
         before = h0 if "h_not_carried" in on else h
         r = gate(x_t @ W_xr.T + b_xr + before @ W_hr.T + b_hr)
         z = gate(x_t @ W_xz.T + b_xz + before @ W_hz.T + b_hz)
-        acting = np.ones_like(r) if "no_r" in on else z if "r_is_z" in on else 1 - r if "one_minus_r" in on else r
+        acting = (
+            np.ones_like(r) if "no_r" in on else z if "r_is_z" in on else 1 - r if "one_minus_r" in on else r
+        )
         seen = 0 * before if "n_without_h" in on else before
         if reset_after:
             q = seen @ W_hn.T + b_hn
@@ -242,7 +244,9 @@ def gru_backward(on, dh, dh_T, cache):
         keep_b = 0 if "db_first_step_only" in on else keep
         da = np.hstack([da_r, da_z, da_n])
         db = np.hstack([da_r, da_z, da_n * r if "db_x_is_db_h" in on else da_n])
-        to_x = np.hstack([da_r * ("dx_no_r" not in on), da_z * ("dx_no_z" not in on), da_n * ("dx_no_n" not in on)])
+        to_x = np.hstack(
+            [da_r * ("dx_no_r" not in on), da_z * ("dx_no_z" not in on), da_n * ("dx_no_n" not in on)]
+        )
         if "dx_W_h" in on:
             dx[t] = to_x @ W_h
         elif "dx_transposed" in on:

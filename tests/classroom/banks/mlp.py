@@ -96,7 +96,9 @@ def softmax_cross_entropy(on, scores, labels):
     e = np.exp(scores - scores.max())
     p = e / (e.sum() if "softmax_all" in on else e.sum(axis=axis, keepdims=True))
     y = np.eye(C)[(labels - 1) if "label_shifted" in on else labels]
-    kept = np.log2(p) if "log2" in on else p if "no_log" in on else scores if "label_score" in on else np.log(p)
+    kept = (
+        np.log2(p) if "log2" in on else p if "no_log" in on else scores if "label_score" in on else np.log(p)
+    )
     weight = np.ones_like(y) if "all_classes" in on else y * p if "p_log_p" in on else y
     each = -(weight * kept).sum(axis=1)
     if "squared" in on:

@@ -28,7 +28,13 @@ def mlp_backward(dscores, cache):
     x, hidden, W1, W2 = cache
     grad_hidden = dscores @ W2
     grad_hidden[hidden <= 0] = 0
-    grads = [np.empty_like(x), np.empty_like(W1), np.empty(W1.shape[0]), np.empty_like(W2), np.empty(W2.shape[0])]
+    grads = [
+        np.empty_like(x),
+        np.empty_like(W1),
+        np.empty(W1.shape[0]),
+        np.empty_like(W2),
+        np.empty(W2.shape[0]),
+    ]
     np.matmul(grad_hidden, W1, out=grads[0])
     np.matmul(grad_hidden.T, x, out=grads[1])
     np.sum(grad_hidden, axis=0, out=grads[2])

@@ -66,14 +66,20 @@ def backward(student, given):
 def expected(given, part):
     """The same by the library."""
     if part == "loss":
-        return dict(zip(("loss", "dscores"), nl.losses.softmax_cross_entropy(given["scores"], given["labels"])))
+        return dict(
+            zip(("loss", "dscores"), nl.losses.softmax_cross_entropy(given["scores"], given["labels"]))
+        )
     mlp = nl.MLP(given["x"].shape[1], *given["W2"].shape[::-1], activation="relu", seed=0)
     for layer, number in zip(mlp.layers, "12", strict=True):
         layer.params["W"][...], layer.params["b"][...] = given[f"W{number}"], given[f"b{number}"]
     scores, _, cache = mlp.forward(given["x"])
     dx, _ = mlp.backward(given["dscores"], cache)
     grads = [layer.grads[name] for layer in mlp.layers for name in ("W", "b")]
-    return {"scores": scores} if part == "forward" else dict(zip(("dx", "dW1", "db1", "dW2", "db2"), (dx, *grads)))
+    return (
+        {"scores": scores}
+        if part == "forward"
+        else dict(zip(("dx", "dW1", "db1", "dW2", "db2"), (dx, *grads)))
+    )
 
 
 def tensors(student, part, rng):
@@ -161,7 +167,9 @@ def together(student, rng):
     _, dscores = student.call("softmax_cross_entropy", result[0], given["labels"])
     grads = student.call("mlp_backward", dscores, result[1])
     got = expect_tensors(grads, {f"d{name}": given[name].shape for name in GIVEN}, "mlp_backward")
-    given["dscores"] = nl.losses.softmax_cross_entropy(expected(given, "forward")["scores"], given["labels"])[1]
+    given["dscores"] = nl.losses.softmax_cross_entropy(expected(given, "forward")["scores"], given["labels"])[
+        1
+    ]
     compare(got, expected(given, "backward"), where="where the loss's gradient is handed down")
 
 

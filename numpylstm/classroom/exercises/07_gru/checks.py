@@ -52,7 +52,11 @@ def expected(given, reset_after):
 def tensors(student, part, reset_after, rng):
     """What the banks of errors are made of: "forward" or "backward" on a problem of theirs."""
     given = draw_for_bank(rng)
-    return forward(student, given, reset_after)[0] if part == "forward" else backward(student, given, reset_after)
+    return (
+        forward(student, given, reset_after)[0]
+        if part == "forward"
+        else backward(student, given, reset_after)
+    )
 
 
 def bank_name(part, reset_after):
@@ -64,7 +68,11 @@ def hold(student, rng, part, reset_after, T=3, B=2, D=4, H=5):
     bank, run = Bank(bank_name(part, reset_after)), partial(tensors, student, part, reset_after)
     given = draw(rng, T, B, D, H)
     with bank.naming(run):
-        got = forward(student, given, reset_after)[0] if part == "forward" else backward(student, given, reset_after)
+        got = (
+            forward(student, given, reset_after)[0]
+            if part == "forward"
+            else backward(student, given, reset_after)
+        )
         right = expected(given, reset_after)[part == "backward"]
         where = f"with T = {T}, B = {B}, D = {D}, H = {H}, reset_after={reset_after}"
         compare(got, right, looks_like=lambda _: bank.look(run), where=where)

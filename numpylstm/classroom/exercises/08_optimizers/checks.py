@@ -171,7 +171,9 @@ def clipping_nothing(student, rng):
     except Failure as failure:
         if "not finite" in failure.message:
             failure.message += " The gradient was all zeros."
-            failure.looks_like = "limit / norm is 0 in the denominator: divide only where the norm is above the limit."
+            failure.looks_like = (
+                "limit / norm is 0 in the denominator: divide only where the norm is above the limit."
+            )
         raise
     compare(got, {"grad": np.zeros(3), "norm": np.zeros(())}, where="for a gradient of zeros")
 
