@@ -1,6 +1,6 @@
 """Naming a bug: a wrong gradient is compared with those that the classical errors make.
 
-A bank holds a fingerprint for each error: for two fixed problems and every tensor its norm and a few random
+A bank holds a fingerprint for each error: for two fixed problems and every tensor its norm and two random
 projections. These are numbers that say whether somebody's wrong gradient is this very one, and from which
 nothing right can be learned. How the error is written does not matter, only what it computes.
 
@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from .failure import Failure
 
 FOLDER = Path(__file__).parent / "banks"
 PROBLEMS = 2
-PROJECTIONS = 3
+PROJECTIONS = 2
 DIGITS = 12
 SAME = 1e-9
 """Two numbers of a fingerprint are one if they differ by no more than this share of the tensor's norm: far
@@ -42,11 +43,16 @@ def fingerprint(tensors: Mapping[str, np.ndarray]) -> Fingerprint:
     prints = {}
     for name, tensor in tensors.items():
         tensor = np.asarray(tensor, dtype=float)
-        rng = np.random.default_rng([zlib.crc32(name.encode()), *tensor.shape])
-        directions = rng.uniform(-1, 1, size=(PROJECTIONS, tensor.size)) * np.sqrt(3 / max(tensor.size, 1))
-        numbers = [float(np.linalg.norm(tensor)), *(directions @ tensor.ravel())]
+        numbers = [np.linalg.norm(tensor), *(_directions(name, tensor.shape) @ tensor.ravel())]
         prints[name] = [float(f"{number:.{DIGITS - 1}e}") for number in numbers]
     return prints
+
+
+@cache
+def _directions(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    rng = np.random.default_rng([zlib.crc32(name.encode()), *shape])
+    size = int(np.prod(shape))
+    return rng.uniform(-1, 1, size=(PROJECTIONS, size)) * np.sqrt(3 / max(size, 1))
 
 
 class Bank:
@@ -70,12 +76,12 @@ class Bank:
             got = [fingerprint(_finite(run(rng))) for rng in _generators()]
         except Failure as failure:
             return f"none of the {len(self.errors)} errors known here; on other numbers {failure.message}"
-        wrong = _wrong(got, self.right)
+        wrong = list(_wrong(got, self.right))
         for sentence, error in self.errors.items():
             stored = [right | changed for right, changed in zip(self.right, error, strict=True)]
-            if wrong and not _wrong(got, stored):
+            if wrong and not any(_wrong(got, stored)):
                 return sentence
-        if wrong and not _wrong(got, self.right, SINGLE):
+        if wrong and not any(_wrong(got, self.right, SINGLE)):
             return "right to about 7 digits: numbers of float32 on the way, or differences for a derivative."
         unknown = f"none of the {len(self.errors)} errors known here: it is something else, or more than one."
         right = [name for name in self.right[0] if name not in wrong]
@@ -114,10 +120,10 @@ def make_bank(name: str, errors: Mapping[str, Run], right: Run, folder: str | Pa
     sentences = list(found)
     for index, sentence in enumerate(sentences):
         for got, of_right in zip(found[sentence], expected, strict=True):
-            if not _wrong([got], [of_right], SINGLE):
+            if not any(_wrong([got], [of_right], SINGLE)):
                 raise ValueError(f"expected an error that every problem shows, got none from {sentence!r}")
         for other in sentences[:index]:
-            if not _wrong(found[sentence], found[other], SINGLE):
+            if not any(_wrong(found[sentence], found[other], SINGLE)):
                 raise ValueError(f"expected errors that can be told apart, got {other!r} and {sentence!r}")
     changed = {
         sentence: [
@@ -140,16 +146,14 @@ def _finite(tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     return tensors
 
 
-def _wrong(got: list[Fingerprint], expected: list[Fingerprint], tolerance: float = SAME) -> list[str]:
+def _wrong(got: list[Fingerprint], expected: list[Fingerprint], tolerance: float = SAME) -> Iterator[str]:
     """Names of the tensors whose fingerprints differ, in any of the problems."""
-    wrong = []
     for name in expected[0]:
         for mine, theirs in zip(got, expected, strict=True):
             # A tensor that is zero but for rounding is compared with the largest of its problem.
             largest = max(numbers[0] for numbers in theirs.values())
             scale = max(mine[name][0], theirs[name][0], 1e-4 * largest)
-            differences = np.subtract(mine[name], theirs[name])
-            if not np.abs(differences).max() <= tolerance * scale:
-                wrong.append(name)
+            differences = [abs(a - b) for a, b in zip(mine[name], theirs[name], strict=True)]
+            if not max(differences) <= tolerance * scale:
+                yield name
                 break
-    return wrong

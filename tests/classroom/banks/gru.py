@@ -79,7 +79,7 @@ BACKWARD = {
     "db_first_step_only": "the gradients by the biases are overwritten at every step; they add up.",
     "db_mean": "the gradients by the biases are means over the batch, and should be sums.",
     "dh0_zero": "dh0 is zero: what the loop carries past the first step is dh0.",
-    "dh0_early": "dh0 is a step early: it is the gradient by the first h, and has to go through that step too.",
+    "dh0_early": "dh0 is a step early: it is the gradient by the first h, and goes through that step too.",
     "dh0_direct": "dh0 lacks the way through the gates: it has only dh z of the first step.",
     "no_W_h": "dh lacks all that goes through W_h.",
     "dh_no_r": "dh lacks the way through the reset gate.",

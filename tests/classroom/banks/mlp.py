@@ -28,7 +28,7 @@ LOSS = {
     "squared": "the loss is a squared error, and should be -log p of the label.",
     "p_log_p": "the loss is weighted by p: it is -log p of the label.",
     "binary": "the loss adds -log(1 - p) of the other classes; it is -log p of the label alone.",
-    "softmax_derivative": "dscores has the derivative of the softmax in it a second time: p - y already holds it.",
+    "softmax_derivative": "dscores went through the softmax's derivative again: p - y already holds it.",
     "p_1_p": "dscores is multiplied by p (1 - p); for softmax with cross-entropy it is p - y.",
     "label_shifted": "the labels are counted from 1, and are counted from 0.",
 }

@@ -1,4 +1,4 @@
-# Looks like: exp of a large score overflows. A row's softmax stays the same if the same number is taken from all its scores: take the largest.  # noqa: E501
+# Looks like: exp of a large score overflows. A row's softmax stays the same if one number is taken from all its scores: take the largest.  # noqa: E501
 
 import numpy as np
 

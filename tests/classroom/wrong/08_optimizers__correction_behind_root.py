@@ -1,4 +1,4 @@
-# Looks like: the bias correction of v stands behind the root: it is sqrt(v / (1 - beta2^t)).
+# Looks like: v's bias correction stands outside the root: it is sqrt(v / (1 - beta2^t)).
 
 import numpy as np
 

@@ -5,14 +5,14 @@ from functools import partial
 import numpy as np
 
 import numpylstm as nl
-from numpylstm.classroom import Failure, compare, expect_tensors
+from numpylstm.classroom import Failure, Student, compare, expect_tensors
 from numpylstm.classroom.naming import Bank
 
 GIVEN = ("x", "W1", "b1", "W2", "b2")
 
 
 OVERFLOW = (
-    "exp of a large score overflows. A row's softmax stays the same if the same number is taken from all its "
+    "exp of a large score overflows. A row's softmax stays the same if one number is taken from all its "
     "scores: take the largest."
 )
 ROWS = (
@@ -66,20 +66,20 @@ def backward(student, given):
 def expected(given, part):
     """The same by the library."""
     if part == "loss":
-        return dict(
-            zip(("loss", "dscores"), nl.losses.softmax_cross_entropy(given["scores"], given["labels"]))
-        )
+        loss, dscores = nl.losses.softmax_cross_entropy(given["scores"], given["labels"])
+        return {"loss": loss, "dscores": dscores}
     mlp = nl.MLP(given["x"].shape[1], *given["W2"].shape[::-1], activation="relu", seed=0)
-    for layer, number in zip(mlp.layers, "12", strict=True):
+    first, second = mlp.layers
+    for layer, number in ((first, "1"), (second, "2")):
         layer.params["W"][...], layer.params["b"][...] = given[f"W{number}"], given[f"b{number}"]
     scores, _, cache = mlp.forward(given["x"])
+    if part == "forward":
+        return {"scores": scores}
     dx, _ = mlp.backward(given["dscores"], cache)
-    grads = [layer.grads[name] for layer in mlp.layers for name in ("W", "b")]
-    return (
-        {"scores": scores}
-        if part == "forward"
-        else dict(zip(("dx", "dW1", "db1", "dW2", "db2"), (dx, *grads)))
-    )
+    return {
+        **{"dx": dx, "dW1": first.grads["W"], "db1": first.grads["b"]},
+        **{"dW2": second.grads["W"], "db2": second.grads["b"]},
+    }
 
 
 def tensors(student, part, rng):
@@ -106,14 +106,14 @@ def hold(student, rng, part, B=4, D=3, H=5, C=2):
         compare(got, expected(given, part), looks_like=lambda _: bank.look(run), where=f"with {sizes}")
 
 
-def softmax(student, rng):
+def softmax(student: Student, rng: np.random.Generator) -> None:
     """softmax and cross-entropy, and their gradient"""
     hold(student, rng, "loss", B=1, C=4)
     hold(student, rng, "loss", B=6, C=4)
     hold(student, rng, "loss", B=5, C=2)
 
 
-def large_scores(student, rng):
+def large_scores(student: Student, rng: np.random.Generator) -> None:
     """scores as large as 1000"""
     given = draw(rng, 4, 1, 1, 3)
     small, own = given["scores"], np.arange(3) == given["labels"][:, None]
@@ -134,43 +134,40 @@ def large_scores(student, rng):
             raise
 
 
-def forward_pass(student, rng):
+def forward_pass(student: Student, rng: np.random.Generator) -> None:
     """forward, several examples and one"""
     hold(student, rng, "forward")
     hold(student, rng, "forward", B=1)
 
 
-def backward_pass(student, rng):
+def backward_pass(student: Student, rng: np.random.Generator) -> None:
     """backward, several examples and one"""
     hold(student, rng, "backward")
     hold(student, rng, "backward", B=1)
 
 
-def sizes_of_one(student, rng):
+def sizes_of_one(student: Student, rng: np.random.Generator) -> None:
     """one input, one hidden unit, one class, and all of them"""
     for sizes in ({"D": 1}, {"H": 1}, {"C": 1}, {"B": 1, "D": 1, "H": 1, "C": 1}):
         hold(student, rng, "forward", **sizes)
         hold(student, rng, "backward", **sizes)
 
 
-def any_sizes(student, rng):
+def any_sizes(student: Student, rng: np.random.Generator) -> None:
     """sizes at random"""
     B, D, H, C = (int(size) for size in rng.integers(1, 12, size=4))
     for part in BANKS:
         hold(student, rng, part, B, D, H, C)
 
 
-def together(student, rng):
-    """the loss's gradient by the first weights, through all three functions, against the complex step"""
+def together(student: Student, rng: np.random.Generator) -> None:
+    """all three functions, one after the other"""
     given = draw(rng, 5, 3, 4, 3)
-    result = student.call("mlp_forward", *(given[name] for name in GIVEN), kept=(1,))
-    _, dscores = student.call("softmax_cross_entropy", result[0], given["labels"])
-    grads = student.call("mlp_backward", dscores, result[1])
-    got = expect_tensors(grads, {f"d{name}": given[name].shape for name in GIVEN}, "mlp_backward")
-    given["dscores"] = nl.losses.softmax_cross_entropy(expected(given, "forward")["scores"], given["labels"])[
-        1
-    ]
-    compare(got, expected(given, "backward"), where="where the loss's gradient is handed down")
+    given["scores"] = forward(student, given)[0]["scores"]
+    given["dscores"] = loss(student, given)["dscores"]
+    got = backward(student, given)
+    given["dscores"] = expected(given, "loss")["dscores"]
+    compare(got, expected(given, "backward"), where="with dscores from your softmax_cross_entropy")
 
 
 CHECKS = [softmax, large_scores, forward_pass, backward_pass, sizes_of_one, together]

@@ -2,8 +2,10 @@
 
 from functools import partial
 
+import numpy as np
+
 import numpylstm as nl
-from numpylstm.classroom import Failure, compare, expect_tensors
+from numpylstm.classroom import Failure, Student, compare, expect_tensors
 from numpylstm.classroom.naming import Bank
 
 GIVEN = ("x", "h0", "W_x", "W_h", "b_x", "b_h")
@@ -78,45 +80,45 @@ def hold(student, rng, part, reset_after, T=3, B=2, D=4, H=5):
         compare(got, right, looks_like=lambda _: bank.look(run), where=where)
 
 
-def forward_one_step(student, rng):
+def forward_one_step(student: Student, rng: np.random.Generator) -> None:
     """forward, one step, reset_after=True"""
     hold(student, rng, "forward", True, T=1)
 
 
-def forward_sequence(student, rng):
+def forward_sequence(student: Student, rng: np.random.Generator) -> None:
     """forward, two steps and a whole sequence, reset_after=True"""
     hold(student, rng, "forward", True, T=2)
     hold(student, rng, "forward", True, T=7)
 
 
-def forward_reset_before(student, rng):
+def forward_reset_before(student: Student, rng: np.random.Generator) -> None:
     """forward, one step and a whole sequence, reset_after=False"""
     hold(student, rng, "forward", False, T=1)
     hold(student, rng, "forward", False, T=7)
 
 
-def backward_one_step(student, rng):
+def backward_one_step(student: Student, rng: np.random.Generator) -> None:
     """backward, one step, reset_after=True"""
     hold(student, rng, "backward", True, T=1)
 
 
-def backward_two_steps(student, rng):
+def backward_two_steps(student: Student, rng: np.random.Generator) -> None:
     """backward, two steps, reset_after=True"""
     hold(student, rng, "backward", True, T=2)
 
 
-def backward_sequence(student, rng):
+def backward_sequence(student: Student, rng: np.random.Generator) -> None:
     """backward, a whole sequence, reset_after=True"""
     hold(student, rng, "backward", True, T=7)
 
 
-def backward_reset_before(student, rng):
+def backward_reset_before(student: Student, rng: np.random.Generator) -> None:
     """backward, one step, two steps and a whole sequence, reset_after=False"""
     for T in (1, 2, 7):
         hold(student, rng, "backward", False, T=T)
 
 
-def sizes_of_one(student, rng):
+def sizes_of_one(student: Student, rng: np.random.Generator) -> None:
     """a batch of one, one unit, one input, and all of them"""
     for sizes in ({"B": 1}, {"H": 1}, {"D": 1}, {"B": 1, "D": 1, "H": 1}):
         for reset_after in (True, False):
@@ -124,7 +126,7 @@ def sizes_of_one(student, rng):
             hold(student, rng, "backward", reset_after, **sizes)
 
 
-def any_sizes(student, rng):
+def any_sizes(student: Student, rng: np.random.Generator) -> None:
     """sizes at random"""
     for reset_after in (True, False):
         T, B, D, H = (int(size) for size in rng.integers(1, 9, size=4))
@@ -132,7 +134,7 @@ def any_sizes(student, rng):
         hold(student, rng, "backward", reset_after, T, B, D, H)
 
 
-def two_at_once(student, rng):
+def two_at_once(student: Student, rng: np.random.Generator) -> None:
     """two forward passes before their backward passes"""
     first, second = draw(rng, 4, 2, 3, 3), draw(rng, 4, 2, 3, 3)
     caches = [forward(student, given, True)[1] for given in (first, second)]

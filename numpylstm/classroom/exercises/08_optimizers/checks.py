@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 import numpylstm as nl
-from numpylstm.classroom import Failure, compare, expect_tensors
+from numpylstm.classroom import Failure, Student, compare, expect_tensors
 from numpylstm.classroom.naming import Bank
 
 REMEMBERED = {"momentum_step": ("v",), "rmsprop_step": ("v",), "adam_step": ("m", "v", "t")}
@@ -130,22 +130,22 @@ def hold_steps(student, rng, function):
     hold(student, draw(rng, 1, 3), function, "for a theta of one number")
 
 
-def momentum(student, rng):
+def momentum(student: Student, rng: np.random.Generator) -> None:
     """momentum, one step and several"""
     hold_steps(student, rng, "momentum_step")
 
 
-def rmsprop(student, rng):
+def rmsprop(student: Student, rng: np.random.Generator) -> None:
     """RMSprop, one step and several"""
     hold_steps(student, rng, "rmsprop_step")
 
 
-def adam(student, rng):
+def adam(student: Student, rng: np.random.Generator) -> None:
     """Adam, one step and several"""
     hold_steps(student, rng, "adam_step")
 
 
-def silent_entries(student, rng):
+def silent_entries(student: Student, rng: np.random.Generator) -> None:
     """an entry of theta whose gradient is always 0"""
     for function in REMEMBERED:
         given = draw_start(rng, 3, 4)
@@ -153,7 +153,7 @@ def silent_entries(student, rng):
         hold(student, given, function, "where an entry of the gradient is always 0")
 
 
-def clipping(student, rng):
+def clipping(student: Student, rng: np.random.Generator) -> None:
     """clip_norm of gradients longer and shorter than the limit"""
     bank, run = Bank("clip_norm"), partial(tensors, student, "clip_norm")
     for n in (5, 1):
@@ -163,7 +163,7 @@ def clipping(student, rng):
             compare(clip(student, given), expected_clip(given), 1e-5, lambda _: bank.look(run))
 
 
-def clipping_nothing(student, rng):
+def clipping_nothing(student: Student, rng: np.random.Generator) -> None:
     """clip_norm of a gradient of zeros"""
     result = student.call("clip_norm", np.zeros(3), 1.0)
     try:

@@ -1,0 +1,240 @@
+"""Backpropagation through time with the classical errors as switches, each at the spot where it is made.
+
+Two errors of one spot exclude each other, and any two of different spots can be made at once. Some errors
+cover several spots.
+"""
+
+import numpy as np
+
+from numpylstm.classroom import exercises
+
+bank_problem = exercises()["04"].module.bank_problem
+
+SPOTS = {
+    "dh": {
+        "dh reversed": "dh was read from the wrong end: its first step met the last.",
+        "dh last only": "dh was used at the last step alone; there is one for every step.",
+        "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
+        "dh early": "dh[t-1] was used where dh[t] belongs.",
+        "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
+    },
+    "dh_T": {
+        "no dh_T": "dh_T, the gradient by the last hidden state, was dropped.",
+        "dh_T everywhere": "dh_T was added at every step; it belongs to the last alone.",
+        "dh_T twice": "dh_T was added twice.",
+    },
+    "back": {
+        "truncated": "the recurrent term is missing: W_h^T da of the next step was not added to dh.",
+        "two steps": "W_h^T da was passed back over one step alone, not through all of them.",
+        "kept": "dh was added to where it should be replaced: dh_{t-1} is W_h^T da, without the old dh.",
+        "W_h transposed": "W_h was transposed once too often: dh_{t-1} is W_h^T da, in rows da @ W_h.",
+        "dh back": "dh went back through W_h where da belongs: the derivative of tanh comes first.",
+        "no W_h": "W_h is missing on the way back: dh_{t-1} is W_h^T da.",
+        "sign back": "the sign of W_h^T da is wrong.",
+        "back over T": "W_h^T da was divided by T.",
+    },
+    "slope": {
+        "no slope": "the derivative of tanh is missing: da = dh (1 - h^2).",
+        "1 - h": "1 - h was used where 1 - h^2 belongs.",
+        "sigmoid slope": "h (1 - h), the derivative of a sigmoid, was used where 1 - h^2 belongs.",
+        "slope twice": "tanh was taken once more: its derivative is 1 - h^2 in terms of h itself.",
+        "slope of a": "1 - a^2 was used where 1 - tanh(a)^2 belongs.",
+        "earlier slope": "1 - h_{t-1}^2 was used where 1 - h_t^2 belongs.",
+        "slope of last": "1 - h_T^2 of the last step was used at every step; each has its own.",
+        "slope 1 + h^2": "1 + h^2 was used where 1 - h^2 belongs.",
+        "slope h^2 - 1": "h^2 - 1 was used where 1 - h^2 belongs: the sign of da is wrong.",
+        "relu slope": "the derivative of relu was used; the network has tanh.",
+        "2h": "-2 h was used where 1 - h^2 belongs.",
+        "slope squared": "the derivative of tanh was multiplied in twice.",
+    },
+    "time": {"forwards": "the loop runs forwards in time; the last step has to come first."},
+    "dW_h": {
+        "h_t": "h_t was used where h_{t-1} belongs.",
+        "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
+        "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
+        "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
+        "dW_h transposed": "dW_h is transposed: it is the sum of da h_{t-1}^T, not of h_{t-1} da^T.",
+    },
+    "dW_x": {
+        "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
+        "x reversed": "x was read from the wrong end, in dW_x.",
+    },
+    "da in weights": {
+        "dh in weights": "dh was used where da belongs, in dW_x, dW_h and db.",
+    },
+    "sum of weights": {
+        "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
+        "last step of weights": "dW_x, dW_h and db hold the last step alone; they are sums over all steps.",
+        "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
+        "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
+        "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
+        "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
+        "first step of db": "db holds the first step alone: = was used where += belongs.",
+        "last step of db": "db holds the last step alone; it is a sum over all steps.",
+        "db mean": "db is a mean over the batch; it is a sum.",
+        "db mean over T": "db is a mean over the steps; it is a sum.",
+        "db of one": "db is that of the first sequence of the batch alone; it is a sum over the batch.",
+        "db of dh": "db is the sum of dh; it is the sum of da.",
+        "db twice": "db was added twice.",
+        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "dx": {
+        "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
+        "dx of dh": "dh was used where da belongs, in dx = W_x^T da.",
+        "dx over B": "dx was divided by B; each sequence has its own.",
+        "dx last only": "dx holds the last step alone; the others are zero.",
+        "dx first only": "dx holds the first step alone; the others are zero.",
+    },
+    "dh0": {
+        "no dh0": "dh0 is zero: it is W_h^T da of the first step.",
+        "dh0 early": "dh0 is the gradient by the first h, not by h0: W_h^T da of the first step is missing.",
+        "dh0 early, without dh": "dh0 was taken one step too soon: it is W_h^T da of the first step.",
+        "dh0 is da": "dh0 is da of the first step: W_h^T is missing.",
+        "dh0 is dh_T": "dh0 is dh_T as it came in.",
+        "dh0 of all": "dh0 is the sum of all steps' W_h^T da; it is that of the first step.",
+    },
+    "all": {
+        "over B": "all gradients were divided by B: the loss is a sum, what dh holds is what it is.",
+        "over T": "all gradients were divided by T: the loss is a sum, what dh holds is what it is.",
+    },
+}
+ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in spot.items()}
+SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
+
+
+def run(*errors):
+    """What code with these errors makes of the problem that a generator yields."""
+    unknown = set(errors) - set(ERRORS)
+    assert not unknown, unknown
+    return lambda rng: rnn(bank_problem(rng), set(errors))
+
+
+def rnn(p, errors):
+    x, h0, W_x, W_h, b = (p[name] for name in ("x", "h0", "W_x", "W_h", "b"))
+    T, B, _ = p["dh"].shape
+    h, before = [h0], []
+    for t in range(T):
+        before.append(x[t] @ W_x.T + h[t] @ W_h.T + b)
+        h.append(np.tanh(before[t]))
+    h = np.array(h)
+
+    def pick(default, others):
+        """The one of some values whose switch is on, if any is."""
+        return next((value for switch, value in others.items() if switch in errors), default)
+
+    dh_T = p["dh_T"]
+    later = pick(dh_T, {"no dh_T": 0 * dh_T, "dh_T twice": 2 * dh_T})
+    steps = range(T) if "forwards" in errors else range(T)[::-1]
+    da, dhs, backs = np.zeros_like(h[1:]), np.zeros_like(h[1:]), np.zeros_like(h0)
+    for number, t in enumerate(steps):
+        h_t = h[t + 1]
+        dh_t = p["dh"][pick(t, {"dh reversed": T - 1 - t, "dh early": t - 1})]
+        if (
+            "dh ignored" in errors
+            or ("dh last only" in errors and number)
+            or ("dh not at last" in errors and not number)
+        ):
+            dh_t = 0 * dh_t
+        early, dh = later, dh_t + later
+        if "dh_T everywhere" in errors and number:
+            dh = dh + dh_T
+        slope = pick(
+            1 - h_t**2,
+            {
+                "no slope": 1,
+                "1 - h": 1 - h_t,
+                "sigmoid slope": h_t * (1 - h_t),
+                "slope twice": 1 - np.tanh(h_t) ** 2,
+                "slope of a": 1 - before[t] ** 2,
+                "earlier slope": 1 - h[t] ** 2,
+                "slope of last": 1 - h[T] ** 2,
+                "slope 1 + h^2": 1 + h_t**2,
+                "slope h^2 - 1": h_t**2 - 1,
+                "relu slope": h_t > 0,
+                "2h": -2 * h_t,
+                "slope squared": (1 - h_t**2) ** 2,
+            },
+        )
+        da[t], dhs[t] = dh * slope, dh
+        later = pick(
+            da[t] @ W_h,
+            {
+                "W_h transposed": da[t] @ W_h.T,
+                "dh back": dh @ W_h,
+                "no W_h": da[t],
+                "sign back": -da[t] @ W_h,
+                "back over T": da[t] @ W_h / T,
+                "kept": dh + da[t] @ W_h,
+                "two steps": (dh_t + (dh_T if number == 0 else 0)) * slope @ W_h,
+            },
+        )
+        backs += later
+        if "truncated" in errors and t != steps[-1]:
+            later = 0 * later
+
+    through = pick(da, {"dh in weights": dhs})
+    first, last = (through * (np.arange(T) == t)[:, None, None] for t in (0, T - 1))
+    one = through * (np.arange(B) == 0)[:, None]
+    common = {
+        "first step of weights": first,
+        "last step of weights": last,
+        "first sequence": one,
+        "weights over T": through / T,
+        "weights over B": through / B,
+        "weights over T B": through / (T * B),
+    }
+    of_b = {
+        "first step of db": first,
+        "last step of db": last,
+        "db mean": through / B,
+        "db mean over T": through / T,
+        "db of one": one,
+        "db of dh": dhs,
+        "db twice": 2 * through,
+    }
+    with_h = pick(
+        h[:-1],
+        {
+            "h_t": h[1:],
+            "h0 zero": h[:-1] * (np.arange(T) > 0)[:, None, None],
+            "h of last": np.concatenate([h[-1:], h[1:-1]]),
+            "h0 everywhere": np.broadcast_to(h0, h[:-1].shape),
+        },
+    )
+    with_x = pick(x, {"earlier x": np.roll(x, 1, axis=0), "x reversed": x[::-1]})
+    dW_x = np.einsum("tbk,tbd->kd", pick(through, common | {"first step of dW_x": first}), with_x)
+    dW_h = np.einsum("tbk,tbh->kh", pick(through, common | {"first step of dW_h": first}), with_h)
+    db = pick(through, common | of_b).sum(axis=(0, 1))
+
+    dx = pick(da, {"dx of dh": dhs}) @ W_x
+    dx = pick(
+        dx,
+        {
+            "dx reversed": dx[::-1],
+            "dx over B": dx / B,
+            "dx last only": dx * (np.arange(T) == T - 1)[:, None, None],
+            "dx first only": dx * (np.arange(T) == 0)[:, None, None],
+        },
+    )
+    t = steps[-1]
+    dh0 = pick(
+        later,
+        {
+            "no dh0": 0 * later,
+            "dh0 early": dhs[t],
+            "dh0 early, without dh": early,
+            "dh0 is da": da[t],
+            "dh0 is dh_T": dh_T,
+            "dh0 of all": backs,
+        },
+    )
+    tensors = {
+        "dx": dx,
+        "dh0": dh0,
+        "dW_x": dW_x,
+        "dW_h": dW_h.T if "dW_h transposed" in errors else dW_h,
+        "db": db,
+    }
+    size = pick(1, {"over B": B, "over T": T})
+    return {name: tensor / size for name, tensor in tensors.items()}
