@@ -16,7 +16,7 @@ OVERFLOW = (
     "scores: take the largest."
 )
 ROWS = (
-    "the largest score of the whole batch was taken off, or none at all where all are far below 0: then every "
+    "the largest score of the whole batch was taken off, or none at all where all are far below 0: then each "
     "exp of a row is 0. Take each row's own largest."
 )
 VANISHED = (
