@@ -63,11 +63,11 @@ def mlp() -> Figure:
 
 def gru() -> Figure:
     """A unit of a GRU in both variants with the same weights: input, gates, state."""
-    code, rng = solution("07_gru"), np.random.default_rng(103)
+    code, rng = solution("07_gru"), np.random.default_rng(88)
     T, H = 60, 4
     x = np.where(np.arange(T) % 30 < 10, 1.0, -0.2)[:, None, None]
     weights = [rng.normal(size=shape) * 1.5 for shape in ((3 * H, 1), (3 * H, H), (3 * H,), (3 * H,))]
-    figure, axes = new_figure(3, 2, height=1.4, width=7.0)
+    figure, axes = new_figure(3, 2, height=1.3, width=6.4)
     for column, reset_after in enumerate((True, False)):
         h, cache = code.gru_forward(x, np.zeros((1, H)), *weights, reset_after)
         r, z, n = (np.array([step[k][0, 0] for step in cache[0]]) for k in (2, 3, 4))
@@ -96,19 +96,19 @@ def optimizers() -> Figure:
         "Adam": lambda theta, grad, m, v, t: code.adam_step(theta, grad, m, v, t, 0.1, 0.9, 0.99, 1e-8),
     }
     memory: dict[str, list[Any]] = {"momentum": [zeros], "RMSprop": [zeros], "Adam": [zeros, zeros, 0]}
-    figure, ((left, right),) = new_figure(1, 2, height=2.6, width=6.5)
+    figure, ((left, right),) = new_figure(1, 2, height=2.5, width=6.0)
     first, second = np.linspace(-4, 1.5, 80), np.linspace(-2, 2, 80)
     loss = 0.5 * (curvature[0] * first**2 + curvature[1] * second[:, None] ** 2)
     left.contour(first, second, np.log(loss), levels=5, colors=TRUTH, alpha=0.25, linestyles="solid")
     for colour, (name, step) in zip((TRUTH, ERROR, MODEL), steps.items(), strict=True):
         theta, remembered, way = start, memory[name], [start]
-        for _ in range(90):
+        for _ in range(80):
             theta, *remembered = step(theta, curvature * theta, *remembered)
             way.append(theta)
         left.plot(*np.array(way).T, color=colour, label=name, linewidth=1.4)
         right.plot(0.5 * (curvature * np.square(way)).sum(1), color=colour, label=name)
     left.plot(*start, "o", color=TRUTH)
-    left.set(xlabel="theta[0]", ylabel="theta[1]", title="90 steps from the same start")
+    left.set(xlabel="theta[0]", ylabel="theta[1]", title="80 steps from the same start")
     right.set(xlabel="step", ylabel="loss", yscale="log", title="Loss along the way")
     right.legend(frameon=False)
     return figure

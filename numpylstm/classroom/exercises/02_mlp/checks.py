@@ -16,8 +16,8 @@ OVERFLOW = (
     "scores: take the largest."
 )
 ROWS = (
-    "the largest score of the whole batch was taken off, or none at all where all are far below 0: then each "
-    "exp of a row is 0. Take each row's own largest."
+    "the largest score of the whole batch was taken off: in a row far below it every exp is then 0, and their "
+    "sum too. Take each row's own largest."
 )
 VANISHED = (
     "the probability has become 0, or a little was added to it, before its logarithm was taken. log p is "
