@@ -67,7 +67,7 @@ def gru() -> Figure:
     T, H = 60, 4
     x = np.where(np.arange(T) % 30 < 10, 1.0, -0.2)[:, None, None]
     weights = [rng.normal(size=shape) * 1.5 for shape in ((3 * H, 1), (3 * H, H), (3 * H,), (3 * H,))]
-    figure, axes = new_figure(3, 2, height=1.3, width=6.4)
+    figure, axes = new_figure(3, 2, height=1.25, width=6.0)
     for column, reset_after in enumerate((True, False)):
         h, cache = code.gru_forward(x, np.zeros((1, H)), *weights, reset_after)
         r, z, n = (np.array([step[k][0, 0] for step in cache[0]]) for k in (2, 3, 4))
@@ -81,7 +81,7 @@ def gru() -> Figure:
         bottom.plot(h[:, 0, 0], color=MODEL, label="state h")
         bottom.set(xlabel="time step", ylabel="unit 0", ylim=(-1.1, 1.1))
     for ax in axes[1:, 1]:
-        ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        ax.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

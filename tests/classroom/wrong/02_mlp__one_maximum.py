@@ -1,4 +1,4 @@
-# Looks like: the largest score of the whole batch was taken off: in a row far below it every exp is then 0, and their sum too. Take each row's own largest.  # noqa: E501
+# Looks like: the largest score of the whole batch was taken off: in a row far below it every exp is 0 then, their sum too. Take each row's own largest.  # noqa: E501
 
 import numpy as np
 

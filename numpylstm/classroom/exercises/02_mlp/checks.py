@@ -16,7 +16,7 @@ OVERFLOW = (
     "scores: take the largest."
 )
 ROWS = (
-    "the largest score of the whole batch was taken off: in a row far below it every exp is then 0, and their "
+    "the largest score of the whole batch was taken off: in a row far below it every exp is 0 then, their "
     "sum too. Take each row's own largest."
 )
 VANISHED = (
