@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_json
+from ..files import write_text
 from .failure import Failure
 
 FOLDER = Path(__file__).parent / "banks"
@@ -132,7 +132,14 @@ def make_bank(name: str, errors: Mapping[str, Run], right: Run, folder: str | Pa
         ]
         for sentence, prints in found.items()
     }
-    write_json(Path(folder) / f"{name}.json", {"right": expected, "errors": changed})
+    # One line for each error, so that a change shows which.
+    lines = ",\n".join(f"{_json(sentence)}: {_json(prints)}" for sentence, prints in changed.items())
+    text = f'{{"right": {_json(expected)},\n"errors": {{\n{lines}\n}}}}\n'
+    write_text(Path(folder) / f"{name}.json", text)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _generators() -> list[np.random.Generator]:

@@ -4,6 +4,8 @@ Two errors of one spot exclude each other, and any two of different spots can be
 cover several spots.
 """
 
+from itertools import permutations
+
 import numpy as np
 
 from numpylstm.classroom import exercises
@@ -12,34 +14,74 @@ bank_problem = exercises()["06"].module.bank_problem
 GATES = "oifg"
 
 
-def each(gates, name, sentence):
-    return {f"{name} {k}": sentence.replace("K", k) for k in gates}
+def each(name, sentence):
+    """An error of one gate k, for each of the four."""
+    return {f"{name} {k}": sentence.replace("da_K", f"da_{k}") for k in GATES}
+
+
+def letters(name, sentence):
+    """An error of per-gate copies: the letter m where k belongs, for all pairs of gates."""
+    return {
+        name.replace("K", k).replace("M", m): "per-gate copies: "
+        + sentence.replace("da_K", f"da_{k}")
+        .replace("da_M", f"da_{m}")
+        .replace(" K", f" {k}")
+        .replace(" M", f" {m}")
+        for k, m in permutations(GATES, 2)
+    }
+
+
+def orders(name, whose):
+    """Rows in another order; those of two gates interchanged, and what other texts have."""
+    found = ("iofg", "fiog", "giof", "ofig", "ogfi", "oigf", "ifog", "ifgo", "figo")
+    return {
+        f"{name} {order}": f"the rows of {whose} are in the order {', '.join(order)}; here it is o, i, f, g."
+        for order in found
+    }
 
 
 SPOTS = {
     "dh": {
         "dh reversed": "dh was read from the wrong end: its first step met the last.",
         "dh last only": "dh was used at the last step alone; there is one for every step.",
+        "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
+        "dh early": "dh[t-1] was used where dh[t] belongs.",
         "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
     },
     "dh_T": {
         "no dh_T": "dh_T, the gradient by the last hidden state, was dropped.",
         "dh_T everywhere": "dh_T was added at every step; it belongs to the last alone.",
+        "dh_T twice": "dh_T was added twice.",
+        "dh_T first": "dh_T was added at the first step; it belongs to the last.",
     },
     "dc_T": {
         "no dc_T": "dc_T, the gradient by the last memory cell, was dropped.",
         "dc_T everywhere": "dc_T was added at every step; it belongs to the last alone.",
+        "dc_T twice": "dc_T was added twice.",
+        "dc_T first": "dc_T was added at the first step; it belongs to the last.",
     },
-    "dh_T, dc_T": {"no final": "dh_T and dc_T, the gradients by the final state, were dropped."},
+    "dh_T, dc_T": {
+        "no final": "dh_T and dc_T, the gradients by the final state, were dropped.",
+        "final swapped": "dh_T and dc_T are swapped.",
+    },
+    "dh_T, back by h": {
+        "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor dh_T.",
+    },
+    "dc_T, back by c": {
+        "dc anew": "dc is made of dh alone: = was used where += belongs, so dc f and dc_T are lost.",
+    },
+    "dh_T, dc_T, back by h, back by c": {
+        "each step alone": "each step stands alone: nothing comes from the next one, or from dh_T and dc_T.",
+    },
     "back by h": {
         "no dh back": "the recurrent term is missing: W_h^T da of the next step was not added to dh.",
         "dh kept": "dh was added to where it should be replaced: dh_{t-1} is W_h^T da, without the old dh.",
         "W_h transposed": "each gate's block of W_h was transposed once too often on the way to dh_{t-1}.",
-        **each(GATES, "dh without", "da_K is missing in dh_{t-1} = W_h^T da."),
-        "dh i by f": "per-gate copies: da_i went back through the block of W_h that belongs to f.",
-        "dh f by i": "per-gate copies: da_f went back through the block of W_h that belongs to i.",
-        "dh o by g": "per-gate copies: da_o went back through the block of W_h that belongs to g.",
-        "dh g by i": "per-gate copies: da_g went back through the block of W_h that belongs to i.",
+        **each("dh without", "da_K is missing in dh_{t-1} = W_h^T da."),
+        **letters("dh K by M", "da_K went back through the rows of W_h that belong to M."),
+        **letters("dh M for K", "da_M stands where da_K belongs, in dh_{t-1} = W_h^T da."),
+        "dh_next kept": "what came from the next step was not replaced by W_h^T da: that was added to it.",
+        "sign of dh": "the sign of W_h^T da is wrong.",
     },
     "back by c": {
         "no dc back": "dc of the next step was not passed back: the memory's own path is missing.",
@@ -48,11 +90,21 @@ SPOTS = {
         "i for f": "dc was multiplied by i, not by f, on its way to c_{t-1}.",
         "o for f": "dc was multiplied by o, not by f, on its way to c_{t-1}.",
         "earlier f": "dc was multiplied by f of the step before, not of its own step.",
+        "dc from before": "dc f was passed back without the part that came from dh.",
+        "dc_next kept": "what came from the next step was not replaced by dc f: that was added to it.",
     },
     "back by h, back by c": {
         "truncated": "nothing is passed back from step to step: neither W_h^T da nor dc f.",
     },
+    "back by c, dc0": {
+        "f too late": "dc of the next step was multiplied by f_t where f_{t+1} belongs.",
+    },
     "path h to c": {
+        "tanh c": "tanh(c) was used where its derivative, 1 - tanh(c)^2, belongs.",
+        "1 - h^2": "1 - h^2 was used where 1 - tanh(c)^2 belongs.",
+        "tanh twice": "tanh was taken once more in 1 - tanh(c)^2.",
+        "path of dh[t]": "dc saw dh[t] alone, not what comes from later steps through h.",
+        "sign of path": "the sign of dh o (1 - tanh(c)^2) in dc is wrong.",
         "no path": "the path from h to c is missing: dh o (1 - tanh(c)^2) belongs into dc.",
         "no tanh'": "the derivative of tanh(c) is missing in dc: dh o (1 - tanh(c)^2).",
         "1 - c^2": "1 - c^2 was used where 1 - tanh(c)^2 belongs.",
@@ -65,8 +117,14 @@ SPOTS = {
         "c for tanh c": "c was used where tanh(c) belongs, in da_o.",
         "no tanh c": "tanh(c) is missing in da_o.",
         "earlier c in da_o": "c_{t-1} was used where c_t belongs, in the tanh(c_t) of da_o.",
+        "da_o of dh[t]": "da_o saw dh[t] alone, not what comes from later steps.",
         "h for tanh c": "h was used where tanh(c) belongs, in da_o: h has o in it already.",
     },
+    "da_i, da_f, da_g": {
+        "dc too early": "da_i, da_f and da_g were made before dh o (1 - tanh(c)^2) was added to dc.",
+    },
+    "da_i, da_g": {"g and i": "i and g are interchanged: da_i has the factor g, da_g the factor i."},
+    "da_i, da_f": {"g and c": "g and c_{t-1} are interchanged: da_i has the factor g, da_f has c_{t-1}."},
     "da_i": {
         "no g": "g is missing in da_i = dc g i (1 - i).",
         "i for g": "i was used where g belongs, in da_i = dc g i (1 - i).",
@@ -79,6 +137,8 @@ SPOTS = {
         "tanh c for c": "tanh(c_{t-1}) was used where c_{t-1} belongs, in da_f.",
         "h for c": "h_{t-1} was used where c_{t-1} belongs, in da_f.",
         "c0 zero": "c_{t-1} was zero at the first step, in da_f: it is c0.",
+        "c of last": "c_{t-1} of the first step was taken from the end of the sequence, in da_f: it is c0.",
+        "c before": "c_{t-2} was used where c_{t-1} belongs, in da_f.",
     },
     "da_g": {
         "no i": "i is missing in da_g = dc i (1 - g^2).",
@@ -116,31 +176,43 @@ SPOTS = {
     "s'(o), s'(i), s'(f), tanh'(g)": {
         "no slopes": "the derivatives of all four gates are missing: s (1 - s) for o, i, f, 1 - g^2 for g.",
         "sigmoid twice": "sigmoid was taken once more in its derivative: in terms of a gate it is s (1 - s).",
+        "slopes of slopes": "the derivatives were taken at the gates as though they were pre-activations.",
         "all tanh": "all four gates have the derivative of tanh; three of them are sigmoids.",
     },
+    "s'(i), s'(f)": {"i's and f's slopes": "the derivatives of i and f are interchanged."},
+    "s'(o), s'(i)": {"o's and i's slopes": "the derivatives of o and i are interchanged."},
+    "s'(o), s'(f)": {"o's and f's slopes": "the derivatives of o and f are interchanged."},
     "sign": {
-        **each(GATES, "sign", "the sign of da_K is wrong."),
+        **each("sign", "the sign of da_K is wrong."),
         "all signs": "the sign of all of da is wrong.",
     },
     "order of rows": {
-        "i and f swapped": "i and f are swapped in da: its rows are in the order o, i, f, g.",
-        "o and i swapped": "o and i are swapped in da: its rows are in the order o, i, f, g.",
-        "o and f swapped": "o and f are swapped in da: its rows are in the order o, i, f, g.",
-        "i and g swapped": "i and g are swapped in da: its rows are in the order o, i, f, g.",
-        "i f o g": "the rows of da are in the order i, f, o, g; here it is o, i, f, g.",
-        "i f g o": "the rows of da are in the order i, f, g, o; here it is o, i, f, g.",
-        "i o f g": "the rows of dW_x, dW_h and db are in the order i, f, g, o; here it is o, i, f, g.",
+        **orders("da", "da"),
+        **orders("dW", "dW_x, dW_h and db"),
     },
-    "time": {"forwards": "the loop runs forwards in time; the last step has to come first."},
+    "time": {
+        "forwards": "the loop runs forwards in time; the last step has to come first.",
+        "not the first": "the loop ends one step early: the first step, t = 0, was left out.",
+        "not the last": "the loop begins one step early: the last step, t = T - 1, was left out.",
+    },
+    "dW_h, da_f": {
+        "h0 and c0 zero": "h_{t-1} and c_{t-1} were zero at the first step: they are h0 and c0.",
+        "h and c of last": "the first step's h_{t-1} and c_{t-1} were taken from the end: they are h0, c0.",
+        "h_t and c_t": "h_t and c_t were used where h_{t-1} and c_{t-1} belong.",
+    },
     "dW_h": {
         "h_t": "h_t was used where h_{t-1} belongs.",
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
         "c for h": "c_{t-1} was used where h_{t-1} belongs, in dW_h.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
+        "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
+        "no dW_h": "dW_h is zero.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
+        "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
+        "no dW_x": "dW_x is zero.",
         "x reversed": "x was read from the wrong end, in dW_x.",
     },
     "sum of weights": {
@@ -155,13 +227,21 @@ SPOTS = {
         "db mean": "db is a mean over the batch; it is a sum.",
         "db mean over T": "db is a mean over the steps; it is a sum.",
         "db of one": "db is that of the first sequence of the batch alone; it is a sum over the batch.",
+        "db mean over T B": "db is a mean over steps and batch; it is a sum.",
+        "last step of db": "db holds the last step alone; it is a sum over all steps.",
+        "no db": "db is zero.",
+        **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
+        **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
+        **letters("db K of M", "the part of db that belongs to K was made with da_M."),
         "db twice": "db was added twice.",
         "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
     },
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
-        **each(GATES, "dx without", "da_K is missing in dx = W_x^T da."),
-        "dx i and f swapped": "per-gate copies: in dx, i's and f's rows of W_x are swapped.",
+        **each("dx without", "da_K is missing in dx = W_x^T da."),
+        **letters("dx K by M", "in dx, da_K met the rows of W_x that belong to M."),
+        **letters("dx M for K", "da_M stands where da_K belongs, in dx = W_x^T da."),
+        "no dx": "dx is zero.",
         "dx over B": "dx was divided by B; each sequence has its own.",
         "dx last only": "dx holds the last step alone; the others are zero.",
         "dx first only": "dx holds the first step alone; the others are zero.",
@@ -170,6 +250,7 @@ SPOTS = {
         "no dh0": "dh0 is zero: it is dh_{t-1} of the first step.",
         "dh0 early": "dh0 is the gradient by the first h, not by h0: W_h^T da of the first step is missing.",
         "dh0 early, without dh": "dh0 was taken one step too soon: it is W_h^T da of the first step.",
+        "dh0 is dh[0]": "dh0 is dh of the first step as it came in.",
         "dh0 is dh_T": "dh0 is dh_T as it came in.",
     },
     "dc0": {
@@ -180,21 +261,18 @@ SPOTS = {
     },
     "dh0, dc0": {
         "no initial": "dh0 and dc0 are zero: the gradients by the initial state were forgotten.",
+        "initial early": "dh0 and dc0 are the gradients by the first h and c, not by h0 and c0.",
+        "initial early, without dh": "dh0 and dc0 were taken too soon: they lack the first step.",
         "dh0 and dc0 swapped": "dh0 and dc0 are swapped.",
     },
     "all": {
         "over B": "all gradients were divided by B: the loss is a sum, what dh holds is what it is.",
+        "over T B": "all gradients were divided by T B: the loss is a sum, what dh holds is what it is.",
         "over T": "all gradients were divided by T: the loss is a sum, what dh holds is what it is.",
     },
 }
 ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in spot.items()}
 SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
-BOTH = {
-    ("no dh_T", "no dc_T"): "no final",
-    ("no dh back", "no dc back"): "truncated",
-    ("no dh0", "no dc0"): "no initial",
-}
-"""Two errors that together are a third, whose sentence says both."""
 
 
 def sigmoid(a):
@@ -213,218 +291,342 @@ def run(*errors):
 
 
 def lstm(p, errors):
+    def pick(default, others):
+        """The one of some values whose switch is on, if any is; values are functions, to be quick."""
+        for switch in errors:
+            if switch in others:
+                return others[switch]()
+        return default
+
     x, h0, c0, W_x, W_h, b = (p[name] for name in ("x", "h0", "c0", "W_x", "W_h", "b"))
     T, B, H = p["dh"].shape
     h, c, gates = [h0], [c0], []
     for t in range(T):
         a = x[t] @ W_x.T + h[t] @ W_h.T + b
         s = sigmoid(a)
-        o, i, f, g = s[:, :H], s[:, H : 2 * H], s[:, 2 * H : 3 * H], np.tanh(a[:, 3 * H :])
+        gates.append((s[:, :H], s[:, H : 2 * H], s[:, 2 * H : 3 * H], np.tanh(a[:, 3 * H :])))
+        o, i, f, g = gates[t]
         c.append(f * c[t] + i * g)
         h.append(o * np.tanh(c[t + 1]))
-        gates.append((o, i, f, g))
-    W_k = dict(zip(GATES, np.split(W_h, 4), strict=True))
-    V_k = dict(zip(GATES, np.split(W_x, 4), strict=True))
+    rows_h = dict(zip(GATES, np.split(W_h, 4), strict=True))
+    rows_x = dict(zip(GATES, np.split(W_x, 4), strict=True))
 
-    def pick(default, others):
-        """The one of some values whose switch is on, if any is."""
-        return next((value for switch, value in others.items() if switch in errors), default)
-
-    dh_T, dc_T = p["dh_T"], p["dc_T"]
-    dh_next = pick(dh_T, {"no dh_T": 0 * dh_T, "no final": 0 * dh_T})
-    dc_next = pick(dc_T, {"no dc_T": 0 * dc_T, "no final": 0 * dc_T})
-    steps = range(T) if "forwards" in errors else range(T)[::-1]
-    last = steps[0]
-    dx, das, seconds = np.zeros_like(x), {}, (dh_next, dc_next)
-    for t in steps:
-        o, i, f, g = gates[t]
-        c_t, c_before, h_before = c[t + 1], c[t], h[t]
-        tanh_c = np.tanh(c_t)
-        dh = p["dh"][pick(t, {"dh reversed": T - 1 - t})]
-        if "dh ignored" in errors or ("dh last only" in errors and t != last):
-            dh = 0 * dh
-        dh = dh + dh_next
-        dc = dc_next
-        if "dh_T everywhere" in errors and t != last:
-            dh = dh + dh_T
-        if "dc_T everywhere" in errors and t != last:
-            dc = dc + dc_T
-
-        slope = pick(
-            1 - tanh_c**2,
-            {
-                "no tanh'": 1,
-                "1 - c^2": 1 - c_t**2,
-                "1 - tanh": 1 - tanh_c,
-                "earlier c in path": 1 - np.tanh(c_before) ** 2,
-                "no path": 0,
-            },
-        )
-        dc = dc + dh * pick(o, {"no o": 1, "f for o": f}) * slope
-
-        do = dh * pick(
-            tanh_c,
-            {
-                "c for tanh c": c_t,
-                "no tanh c": 1,
-                "earlier c in da_o": np.tanh(c_before),
-                "h for tanh c": h[t + 1],
-            },
-        )
-        di = dc * pick(g, {"no g": 1, "i for g": i, "c for g": c_before})
-        df = dc * pick(
-            c_before,
-            {
-                "c_t": c_t,
-                "no c": 1,
-                "g for c": g,
-                "tanh c for c": np.tanh(c_before),
-                "h for c": h_before,
-                "c0 zero": c_before * (t > 0),
-            },
-        )
-        dg = dc * pick(i, {"no i": 1, "g for i": g, "f for i": f, "o for i": o})
-
-        def s_slope(s, k, o=o, i=i, f=f):
-            return pick(
-                s * (1 - s),
-                {
-                    f"no slope {k}": 1,
-                    "no slopes": 1,
-                    f"tanh slope {k}": 1 - s**2,
-                    "all tanh": 1 - s**2,
-                    f"1 - {k} alone": 1 - s,
-                    "sigmoid twice": sigmoid(s) * (1 - sigmoid(s)),
-                    f"o's slope for {k}": o * (1 - o),
-                    f"i's slope for {k}": i * (1 - i),
-                    f"f's slope for {k}": f * (1 - f),
-                },
-            )
-
-        g_slope = pick(
-            1 - g**2,
-            {
-                "no slope g": 1,
-                "no slopes": 1,
-                "sigmoid slope g": g * (1 - g),
-                "1 - g": 1 - g,
-                "slope of tanh g": 1 - np.tanh(g) ** 2,
-            },
-        )
-        da = {
-            "o": do * s_slope(o, "o"),
-            "i": di * s_slope(i, "i"),
-            "f": df * s_slope(f, "f"),
-            "g": dg * g_slope,
-        }
-        for k in GATES:
-            if f"sign {k}" in errors or "all signs" in errors:
-                da[k] = -da[k]
-        order = pick(
-            "oifg",
-            {
-                "i and f swapped": "ofig",
-                "o and i swapped": "iofg",
-                "o and f swapped": "fiog",
-                "i and g swapped": "ogfi",
-                "i f o g": "ifog",
-                "i f g o": "ifgo",
-            },
-        )
-        da = dict(zip(GATES, [da[k] for k in order], strict=True))
-        das[t] = da
-
-        seconds = (dh_next, dc_next, dh, dc)
-        dh_parts = {k: da[k] @ (W_k[k].T if "W_h transposed" in errors else W_k[k]) for k in GATES}
-        for k, other in ("if", "fi", "og", "gi"):
-            if f"dh {k} by {other}" in errors:
-                dh_parts[k] = da[k] @ W_k[other]
-        dh_next = sum(dh_parts[k] for k in GATES if f"dh without {k}" not in errors)
-        dc_next = dc * pick(f, {"no f": 1, "i for f": i, "o for f": o, "earlier f": gates[t - 1][2]})
-        if "dh kept" in errors:
-            dh_next = dh_next + dh
-        if "dc kept" in errors:
-            dc_next = dc_next + dc
-        if t != steps[-1]:
-            if "no dh back" in errors or "truncated" in errors:
-                dh_next = 0 * dh_next
-            if "no dc back" in errors or "truncated" in errors:
-                dc_next = 0 * dc_next
-
-        swapped = "dx i and f swapped" in errors
-        dx[t] = sum(
-            da[k] @ V_k[{"i": "f", "f": "i"}.get(k, k) if swapped else k]
-            for k in GATES
-            if f"dx without {k}" not in errors
-        )
-
-    if "dx reversed" in errors:
-        dx = dx[::-1]
-    for switch, kept in (("dx last only", T - 1), ("dx first only", 0)):
-        if switch in errors:
-            dx = dx * (np.arange(T) == kept)[:, None, None]
-    if "dx over B" in errors:
-        dx = dx / B
-
-    da = np.array([np.concatenate([das[t][k] for k in GATES], axis=1) for t in range(T)])
-    if "i o f g" in errors:
-        da = np.concatenate([np.split(da, 4, axis=2)[k] for k in (1, 2, 3, 0)], axis=2)
-    h, c = np.array(h), np.array(c)
-    with_h = pick(
-        h[:-1],
+    steps = pick(
+        range(T)[::-1],
         {
-            "h_t": h[1:],
-            "h0 zero": h[:-1] * (np.arange(T) > 0)[:, None, None],
-            "c for h": c[:-1],
-            "h of last": np.concatenate([h[-1:], h[1:-1]]),
-            "h0 everywhere": np.broadcast_to(h0, h[:-1].shape),
+            "forwards": lambda: range(T),
+            "not the first": lambda: range(1, T)[::-1],
+            "not the last": lambda: range(T - 1)[::-1],
         },
     )
-    with_x = pick(x, {"earlier x": np.roll(x, 1, axis=0), "x reversed": x[::-1]})
-    first, last = da * (np.arange(T) == 0)[:, None, None], da * (np.arange(T) == T - 1)[:, None, None]
-    one = da * (np.arange(B) == 0)[:, None]
-    common = {
-        "first step of weights": first,
-        "last step of weights": last,
-        "first sequence": one,
-        "weights over T": da / T,
-        "weights over B": da / B,
-        "weights over T B": da / (T * B),
-    }
-    dW_x = np.einsum("tbk,tbd->kd", pick(da, common | {"first step of dW_x": first}), with_x)
-    dW_h = np.einsum("tbk,tbh->kh", pick(da, common | {"first step of dW_h": first}), with_h)
-    of_b = {
-        "first step of db": first,
-        "db mean": da / B,
-        "db mean over T": da / T,
-        "db of one": one,
-        "db twice": 2 * da,
-    }
-    db = pick(da, common | of_b).sum(axis=(0, 1))
+    dh_T, dc_T = pick((p["dh_T"], p["dc_T"]), {"final swapped": lambda: (p["dc_T"], p["dh_T"])})
+    zero = np.zeros_like(h0)
+    nothing = {name: lambda: zero for name in ("no final", "each step alone")}
+    dh_next = pick(
+        dh_T,
+        {
+            **nothing,
+            "no dh_T": lambda: zero,
+            "dh_T first": lambda: zero,
+            "dh[t] alone": lambda: zero,
+            "dh_T twice": lambda: 2 * dh_T,
+        },
+    )
+    dc_next = pick(
+        dc_T,
+        {
+            **nothing,
+            "no dc_T": lambda: zero,
+            "dc_T first": lambda: zero,
+            "dc anew": lambda: zero,
+            "dc_T twice": lambda: 2 * dc_T,
+        },
+    )
+    dx, da = np.zeros_like(x), np.zeros((T, 4, B, H))
+    for t in steps:
+        o, i, f, g = gates[t]
+        h_t, c_t, c_before = h[t + 1], c[t + 1], c[t]
+        tanh_c, at_last, at_first = np.tanh(c_t), t == steps[0], t == steps[-1]
+        given = pick(
+            p["dh"][t],
+            {
+                "dh reversed": lambda: p["dh"][T - 1 - t],
+                "dh early": lambda: p["dh"][t - 1],
+                "dh ignored": lambda: zero,
+                "dh last only": lambda: p["dh"][t] * at_last,
+                "dh not at last": lambda: p["dh"][t] * (not at_last),
+            },
+        )
+        dh, dc_in = given + dh_next, dc_next
+        if ("dh_T everywhere" in errors and not at_last) or ("dh_T first" in errors and at_first):
+            dh = dh + dh_T
+        if ("dc_T everywhere" in errors and not at_last) or ("dc_T first" in errors and at_first):
+            dc_in = dc_in + dc_T
+        if "f too late" in errors:
+            dc_in = dc_in * f
 
-    dh_early, dc_early, dh_full, dc_full = seconds
+        slope = 1 - tanh_c**2
+        path = pick(
+            dh * o * slope,
+            {
+                "no path": lambda: zero,
+                "no tanh'": lambda: dh * o,
+                "1 - c^2": lambda: dh * o * (1 - c_t**2),
+                "1 - h^2": lambda: dh * o * (1 - h_t**2),
+                "1 - tanh": lambda: dh * o * (1 - tanh_c),
+                "tanh c": lambda: dh * o * tanh_c,
+                "tanh twice": lambda: dh * o * (1 - np.tanh(tanh_c) ** 2),
+                "earlier c in path": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
+                "no o": lambda: dh * slope,
+                "f for o": lambda: dh * f * slope,
+                "path of dh[t]": lambda: given * o * slope,
+                "sign of path": lambda: -dh * o * slope,
+            },
+        )
+        dc = dc_in + path
+
+        do = pick(
+            dh * tanh_c,
+            {
+                "c for tanh c": lambda: dh * c_t,
+                "no tanh c": lambda: dh,
+                "earlier c in da_o": lambda: dh * np.tanh(c_before),
+                "h for tanh c": lambda: dh * h_t,
+                "da_o of dh[t]": lambda: given * tanh_c,
+            },
+        )
+        seen = dc_in if "dc too early" in errors else dc
+        di = seen * pick(
+            g,
+            {
+                "no g": lambda: 1,
+                "i for g": lambda: i,
+                "g and i": lambda: i,
+                "c for g": lambda: c_before,
+                "g and c": lambda: c_before,
+            },
+        )
+        df = seen * pick(
+            c_before,
+            {
+                "c_t": lambda: c_t,
+                "h_t and c_t": lambda: c_t,
+                "no c": lambda: 1,
+                "g for c": lambda: g,
+                "g and c": lambda: g,
+                "tanh c for c": lambda: np.tanh(c_before),
+                "h for c": lambda: h[t],
+                "c0 zero": lambda: c_before * (t > 0),
+                "h0 and c0 zero": lambda: c_before * (t > 0),
+                "c of last": lambda: c_before if t else c[T],
+                "h and c of last": lambda: c_before if t else c[T],
+                "c before": lambda: c[t - 1],
+            },
+        )
+        dg = seen * pick(
+            i,
+            {
+                "no i": lambda: 1,
+                "g for i": lambda: g,
+                "g and i": lambda: g,
+                "f for i": lambda: f,
+                "o for i": lambda: o,
+            },
+        )
+
+        slopes = {"o": o * (1 - o), "i": i * (1 - i), "f": f * (1 - f)}
+        for k, s in (("o", o), ("i", i), ("f", f)):
+            slopes[k] = pick(
+                slopes[k],
+                {
+                    f"no slope {k}": lambda: 1,
+                    "no slopes": lambda: 1,
+                    f"tanh slope {k}": lambda s=s: 1 - s**2,
+                    "all tanh": lambda s=s: 1 - s**2,
+                    f"1 - {k} alone": lambda s=s: 1 - s,
+                    "sigmoid twice": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
+                    "slopes of slopes": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
+                    f"o's slope for {k}": lambda: o * (1 - o),
+                    f"i's slope for {k}": lambda: i * (1 - i),
+                    f"f's slope for {k}": lambda: f * (1 - f),
+                },
+            )
+        for k, m in ("if", "oi", "of"):
+            if f"{k}'s and {m}'s slopes" in errors:
+                slopes[k], slopes[m] = slopes[m], slopes[k]
+        slopes["g"] = pick(
+            1 - g**2,
+            {
+                "no slope g": lambda: 1,
+                "no slopes": lambda: 1,
+                "sigmoid slope g": lambda: g * (1 - g),
+                "1 - g": lambda: 1 - g,
+                "slope of tanh g": lambda: 1 - np.tanh(g) ** 2,
+                "slopes of slopes": lambda: 1 - np.tanh(g) ** 2,
+            },
+        )
+        for n, (k, d) in enumerate(zip(GATES, (do, di, df, dg), strict=True)):
+            da[t, n] = d * slopes[k]
+            if f"sign {k}" in errors or "all signs" in errors:
+                da[t, n] *= -1
+        da[t] = da[t][reordered("da", errors)]
+        da_t = dict(zip(GATES, da[t], strict=True))
+
+        early = dh_next, dc_next, dh, dc
+        dh_next = back("dh", da_t, rows_h, errors)
+        dh_next = pick(
+            dh_next,
+            {
+                "W_h transposed": lambda: sum(da_t[k] @ rows_h[k].T for k in GATES),
+                "dh kept": lambda: dh_next + dh,
+                "dh_next kept": lambda: dh_next + early[0],
+                "sign of dh": lambda: -dh_next,
+            },
+        )
+        dc_next = pick(
+            dc * f,
+            {
+                "no f": lambda: dc,
+                "f too late": lambda: dc,
+                "i for f": lambda: dc * i,
+                "o for f": lambda: dc * o,
+                "earlier f": lambda: dc * gates[t - 1][2],
+                "dc kept": lambda: dc * f + dc,
+                "dc_next kept": lambda: dc * f + early[1],
+                "dc from before": lambda: dc_in * f,
+            },
+        )
+        if not at_first:
+            if errors & {"no dh back", "truncated", "dh[t] alone", "each step alone"}:
+                dh_next = zero
+            if errors & {"no dc back", "truncated", "dc anew", "each step alone"}:
+                dc_next = zero
+        dx[t] = back("dx", da_t, rows_x, errors)
+
+    dx = pick(
+        dx,
+        {
+            "dx reversed": lambda: dx[::-1],
+            "dx last only": lambda: at(dx, T - 1),
+            "dx first only": lambda: at(dx, 0),
+            "dx over B": lambda: dx / B,
+            "no dx": lambda: 0 * dx,
+        },
+    )
+    dW_x, dW_h, db = weight_gradients(pick, errors, da, x, np.array(h), np.array(c))
+    dh_early, dc_early, dh_full, dc_full = early
     dh0 = pick(
         dh_next,
         {
-            "no dh0": 0 * dh_next,
-            "no initial": 0 * dh_next,
-            "dh0 early": dh_full,
-            "dh0 early, without dh": dh_early,
-            "dh0 is dh_T": dh_T,
+            "no dh0": lambda: zero,
+            "no initial": lambda: zero,
+            "dh0 early": lambda: dh_full,
+            "initial early": lambda: dh_full,
+            "dh0 early, without dh": lambda: dh_early,
+            "initial early, without dh": lambda: dh_early,
+            "dh0 is dh_T": lambda: dh_T,
+            "dh0 is dh[0]": lambda: p["dh"][0],
         },
     )
     dc0 = pick(
         dc_next,
         {
-            "no dc0": 0 * dc_next,
-            "no initial": 0 * dc_next,
-            "dc0 early": dc_full,
-            "dc0 early, without dh": dc_early,
-            "dc0 is dc_T": dc_T,
+            "no dc0": lambda: zero,
+            "no initial": lambda: zero,
+            "dc0 early": lambda: dc_full,
+            "initial early": lambda: dc_full,
+            "dc0 early, without dh": lambda: dc_early,
+            "initial early, without dh": lambda: dc_early,
+            "dc0 is dc_T": lambda: dc_T,
         },
     )
     if "dh0 and dc0 swapped" in errors:
         dh0, dc0 = dc0, dh0
     tensors = {"dx": dx, "dh0": dh0, "dc0": dc0, "dW_x": dW_x, "dW_h": dW_h, "db": db}
-    size = pick(1, {"over B": B, "over T": T})
+    size = pick(1, {"over B": lambda: B, "over T": lambda: T, "over T B": lambda: T * B})
     return {name: tensor / size for name, tensor in tensors.items()}
+
+
+def at(array, t):
+    """An array (T, ...) that is zero but at one step."""
+    only = np.zeros_like(array)
+    only[t] = array[t]
+    return only
+
+
+def reordered(name, errors):
+    """Where each gate's rows come from."""
+    order = next((e.split()[1] for e in errors if e.startswith(f"{name} ") and len(e.split()[1]) == 4), GATES)
+    return [GATES.index(k) for k in order]
+
+
+def back(name, da, rows, errors):
+    """W^T da, gate by gate."""
+    total = 0
+    for k in GATES:
+        letter = next((m for m in GATES if f"{name} {m} for {k}" in errors), k)
+        row = next((m for m in GATES if f"{name} {k} by {m}" in errors), k)
+        if f"{name} without {k}" not in errors:
+            total = total + da[letter] @ rows[row]
+    return total
+
+
+def weight_gradients(pick, errors, da, x, h, c):
+    """dW_x, dW_h, db of da (T, 4, B, H), with h and c from the initial state on."""
+    T, _, B, H = da.shape
+    h_before = pick(
+        h[:-1],
+        {
+            "h_t": lambda: h[1:],
+            "h_t and c_t": lambda: h[1:],
+            "h0 zero": lambda: np.concatenate([0 * h[:1], h[1:-1]]),
+            "h0 and c0 zero": lambda: np.concatenate([0 * h[:1], h[1:-1]]),
+            "c for h": lambda: c[:-1],
+            "h of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
+            "h and c of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
+            "h before": lambda: np.concatenate([h[-1:], h[:-2]]),
+            "h0 everywhere": lambda: np.array([h[0]] * T),
+            "no dW_h": lambda: 0 * h[:-1],
+        },
+    )
+    seen_x = pick(
+        x,
+        {
+            "earlier x": lambda: np.roll(x, 1, axis=0),
+            "later x": lambda: np.roll(x, -1, axis=0),
+            "x reversed": lambda: x[::-1],
+            "no dW_x": lambda: 0 * x,
+        },
+    )
+    da = da[:, reordered("dW", errors)]
+    one = np.zeros((B, 1))
+    one[0] = 1
+    common = {
+        "first step of weights": lambda: at(da, 0),
+        "last step of weights": lambda: at(da, T - 1),
+        "first sequence": lambda: da * one,
+        "weights over T": lambda: da / T,
+        "weights over B": lambda: da / B,
+        "weights over T B": lambda: da / (T * B),
+    }
+    of_b = {
+        "first step of db": lambda: at(da, 0),
+        "last step of db": lambda: at(da, T - 1),
+        "db mean": lambda: da / B,
+        "db mean over T": lambda: da / T,
+        "db mean over T B": lambda: da / (T * B),
+        "db of one": lambda: da * one,
+        "db twice": lambda: 2 * da,
+        "no db": lambda: 0 * da,
+    }
+
+    def copied(name, da):
+        """Gates as per-gate copies of a line have them."""
+        letters = [next((m for m in GATES if f"{name} {k} of {m}" in errors), k) for k in GATES]
+        return da if letters == list(GATES) else da[:, [GATES.index(m) for m in letters]]
+
+    by_x = copied("dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0)}))
+    by_h = copied("dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0)}))
+    db = copied("db", pick(da, common | of_b)).sum(axis=(0, 2)).ravel()
+    dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1))).reshape(4 * H, -1)
+    return dW_x, np.tensordot(by_h, h_before, ((0, 2), (0, 1))).reshape(4 * H, H), db

@@ -22,11 +22,16 @@ SPOTS = {
         "no dh_T": "dh_T, the gradient by the last hidden state, was dropped.",
         "dh_T everywhere": "dh_T was added at every step; it belongs to the last alone.",
         "dh_T twice": "dh_T was added twice.",
+        "dh_T first": "dh_T was added at the first step; it belongs to the last.",
+    },
+    "dh_T, back": {
+        "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor dh_T.",
     },
     "back": {
         "truncated": "the recurrent term is missing: W_h^T da of the next step was not added to dh.",
         "two steps": "W_h^T da was passed back over one step alone, not through all of them.",
         "kept": "dh was added to where it should be replaced: dh_{t-1} is W_h^T da, without the old dh.",
+        "later kept": "what came from the next step was not replaced by W_h^T da: that was added to it.",
         "W_h transposed": "W_h was transposed once too often: dh_{t-1} is W_h^T da, in rows da @ W_h.",
         "dh back": "dh went back through W_h where da belongs: the derivative of tanh comes first.",
         "no W_h": "W_h is missing on the way back: dh_{t-1} is W_h^T da.",
@@ -47,16 +52,24 @@ SPOTS = {
         "2h": "-2 h was used where 1 - h^2 belongs.",
         "slope squared": "the derivative of tanh was multiplied in twice.",
     },
-    "time": {"forwards": "the loop runs forwards in time; the last step has to come first."},
+    "time": {
+        "forwards": "the loop runs forwards in time; the last step has to come first.",
+        "not the first": "the loop ends one step early: the first step, t = 0, was left out.",
+        "not the last": "the loop begins one step early: the last step, t = T - 1, was left out.",
+    },
     "dW_h": {
         "h_t": "h_t was used where h_{t-1} belongs.",
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
+        "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
+        "no dW_h": "dW_h is zero.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
         "dW_h transposed": "dW_h is transposed: it is the sum of da h_{t-1}^T, not of h_{t-1} da^T.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
+        "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
+        "no dW_x": "dW_x is zero.",
         "x reversed": "x was read from the wrong end, in dW_x.",
     },
     "da in weights": {
@@ -73,6 +86,8 @@ SPOTS = {
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
         "db mean": "db is a mean over the batch; it is a sum.",
+        "no db": "db is zero.",
+        "db mean over T B": "db is a mean over steps and batch; it is a sum.",
         "db mean over T": "db is a mean over the steps; it is a sum.",
         "db of one": "db is that of the first sequence of the batch alone; it is a sum over the batch.",
         "db of dh": "db is the sum of dh; it is the sum of da.",
@@ -81,6 +96,7 @@ SPOTS = {
     },
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
+        "no dx": "dx is zero.",
         "dx of dh": "dh was used where da belongs, in dx = W_x^T da.",
         "dx over B": "dx was divided by B; each sequence has its own.",
         "dx last only": "dx holds the last step alone; the others are zero.",
@@ -91,11 +107,13 @@ SPOTS = {
         "dh0 early": "dh0 is the gradient by the first h, not by h0: W_h^T da of the first step is missing.",
         "dh0 early, without dh": "dh0 was taken one step too soon: it is W_h^T da of the first step.",
         "dh0 is da": "dh0 is da of the first step: W_h^T is missing.",
+        "dh0 is dh[0]": "dh0 is dh of the first step as it came in.",
         "dh0 is dh_T": "dh0 is dh_T as it came in.",
         "dh0 of all": "dh0 is the sum of all steps' W_h^T da; it is that of the first step.",
     },
     "all": {
         "over B": "all gradients were divided by B: the loss is a sum, what dh holds is what it is.",
+        "over T B": "all gradients were divided by T B: the loss is a sum, what dh holds is what it is.",
         "over T": "all gradients were divided by T: the loss is a sum, what dh holds is what it is.",
     },
 }
@@ -124,8 +142,23 @@ def rnn(p, errors):
         return next((value for switch, value in others.items() if switch in errors), default)
 
     dh_T = p["dh_T"]
-    later = pick(dh_T, {"no dh_T": 0 * dh_T, "dh_T twice": 2 * dh_T})
-    steps = range(T) if "forwards" in errors else range(T)[::-1]
+    later = pick(
+        dh_T,
+        {
+            "no dh_T": 0 * dh_T,
+            "dh_T first": 0 * dh_T,
+            "dh[t] alone": 0 * dh_T,
+            "dh_T twice": 2 * dh_T,
+        },
+    )
+    steps = pick(
+        range(T)[::-1],
+        {
+            "forwards": range(T),
+            "not the first": range(1, T)[::-1],
+            "not the last": range(T - 1)[::-1],
+        },
+    )
     da, dhs, backs = np.zeros_like(h[1:]), np.zeros_like(h[1:]), np.zeros_like(h0)
     for number, t in enumerate(steps):
         h_t = h[t + 1]
@@ -137,7 +170,7 @@ def rnn(p, errors):
         ):
             dh_t = 0 * dh_t
         early, dh = later, dh_t + later
-        if "dh_T everywhere" in errors and number:
+        if ("dh_T everywhere" in errors and number) or ("dh_T first" in errors and t == steps[-1]):
             dh = dh + dh_T
         slope = pick(
             1 - h_t**2,
@@ -166,11 +199,12 @@ def rnn(p, errors):
                 "sign back": -da[t] @ W_h,
                 "back over T": da[t] @ W_h / T,
                 "kept": dh + da[t] @ W_h,
+                "later kept": later + da[t] @ W_h,
                 "two steps": (dh_t + (dh_T if number == 0 else 0)) * slope @ W_h,
             },
         )
         backs += later
-        if "truncated" in errors and t != steps[-1]:
+        if errors & {"truncated", "dh[t] alone"} and t != steps[-1]:
             later = 0 * later
 
     through = pick(da, {"dh in weights": dhs})
@@ -189,6 +223,8 @@ def rnn(p, errors):
         "last step of db": last,
         "db mean": through / B,
         "db mean over T": through / T,
+        "db mean over T B": through / (T * B),
+        "no db": 0 * through,
         "db of one": one,
         "db of dh": dhs,
         "db twice": 2 * through,
@@ -199,10 +235,20 @@ def rnn(p, errors):
             "h_t": h[1:],
             "h0 zero": h[:-1] * (np.arange(T) > 0)[:, None, None],
             "h of last": np.concatenate([h[-1:], h[1:-1]]),
+            "h before": np.concatenate([h[-1:], h[:-2]]),
+            "no dW_h": 0 * h[:-1],
             "h0 everywhere": np.broadcast_to(h0, h[:-1].shape),
         },
     )
-    with_x = pick(x, {"earlier x": np.roll(x, 1, axis=0), "x reversed": x[::-1]})
+    with_x = pick(
+        x,
+        {
+            "earlier x": np.roll(x, 1, axis=0),
+            "later x": np.roll(x, -1, axis=0),
+            "no dW_x": 0 * x,
+            "x reversed": x[::-1],
+        },
+    )
     dW_x = np.einsum("tbk,tbd->kd", pick(through, common | {"first step of dW_x": first}), with_x)
     dW_h = np.einsum("tbk,tbh->kh", pick(through, common | {"first step of dW_h": first}), with_h)
     db = pick(through, common | of_b).sum(axis=(0, 1))
@@ -212,6 +258,7 @@ def rnn(p, errors):
         dx,
         {
             "dx reversed": dx[::-1],
+            "no dx": 0 * dx,
             "dx over B": dx / B,
             "dx last only": dx * (np.arange(T) == T - 1)[:, None, None],
             "dx first only": dx * (np.arange(T) == 0)[:, None, None],
@@ -226,6 +273,7 @@ def rnn(p, errors):
             "dh0 early, without dh": early,
             "dh0 is da": da[t],
             "dh0 is dh_T": dh_T,
+            "dh0 is dh[0]": p["dh"][0],
             "dh0 of all": backs,
         },
     )
@@ -236,5 +284,5 @@ def rnn(p, errors):
         "dW_h": dW_h.T if "dW_h transposed" in errors else dW_h,
         "db": db,
     }
-    size = pick(1, {"over B": B, "over T": T})
+    size = pick(1, {"over B": B, "over T": T, "over T B": T * B})
     return {name: tensor / size for name, tensor in tensors.items()}
