@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 from banks import gru, mlp, optimizers  # noqa: E402
-from in_process import InProcess  # noqa: E402
+from inprocess import Here  # noqa: E402
 
 from numpylstm.classroom import exercises  # noqa: E402
 from numpylstm.classroom.naming import FOLDER, make_bank  # noqa: E402
@@ -28,7 +28,7 @@ def run_of(
 ) -> Callable[[np.random.Generator], Any]:
     """What a bank's functions with these errors make of a generator's problem."""
     _, part, arguments = module.BANKS[bank]
-    student = InProcess(module.functions(*switches, part=part))
+    student = Here(module.functions(*switches, part=part))
     return partial(CHECKS[number].tensors, student, *arguments)
 
 
