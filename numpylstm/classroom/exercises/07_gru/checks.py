@@ -51,9 +51,8 @@ def expected(given, reset_after):
     return {"h": h}, {"dx": dx, "dh0": dh0} | {f"d{name}": grad for name, grad in gru.grads.items()}
 
 
-def tensors(student, part, reset_after, rng):
-    """What the banks of errors are made of: "forward" or "backward" on a problem of theirs."""
-    given = draw_for_bank(rng)
+def parts(student, given, part, reset_after):
+    """The student's {"h": h}, or gradients by name."""
     return (
         forward(student, given, reset_after)[0]
         if part == "forward"
@@ -61,22 +60,21 @@ def tensors(student, part, reset_after, rng):
     )
 
 
-def bank_name(part, reset_after):
-    return f"gru_{part}_reset_{'after' if reset_after else 'before'}"
+def tensors(student, part, reset_after, rng):
+    """What the banks of errors are made of: "forward" or "backward" on a problem of theirs."""
+    return parts(student, draw_for_bank(rng), part, reset_after)
 
 
 def hold(student, rng, part, reset_after, T=3, B=2, D=4, H=5):
     """Compare one part of the student's work with what is expected."""
-    bank, run = Bank(bank_name(part, reset_after)), partial(tensors, student, part, reset_after)
+    bank = Bank(f"gru_{part}_reset_{'after' if reset_after else 'before'}")
+    run = partial(tensors, student, part, reset_after)
     given = draw(rng, T, B, D, H)
+    ones = "".join(f", {name} = 1" for name, size in (("B", B), ("D", D), ("H", H)) if size == 1)
     with bank.naming(run):
-        got = (
-            forward(student, given, reset_after)[0]
-            if part == "forward"
-            else backward(student, given, reset_after)
-        )
+        got = parts(student, given, part, reset_after)
         right = expected(given, reset_after)[part == "backward"]
-        where = f"with T = {T}, B = {B}, D = {D}, H = {H}, reset_after={reset_after}"
+        where = f"with reset_after={reset_after}, T = {T}{ones}"
         compare(got, right, looks_like=lambda _: bank.look(run), where=where)
 
 

@@ -13,7 +13,7 @@ REMEMBERED = {"momentum_step": ("v",), "rmsprop_step": ("v",), "adam_step": ("m"
 
 
 def draw(rng, n, steps):
-    """A start in the midst of a training, and a gradient and a rate for each of some steps."""
+    """A training under way, and a gradient and a rate for each of some more steps."""
     return {
         "theta": rng.normal(size=n),
         "m": rng.normal(size=n),
@@ -122,8 +122,8 @@ def hold(student, given, function, where):
 
 
 def hold_steps(student, rng, function):
-    """From the start and from the midst of a training, one step and several."""
-    hold(student, draw(rng, 5, 1), function, "after a step from the midst of a training")
+    """Of a training under way and of one that begins, one step and several."""
+    hold(student, draw(rng, 5, 1), function, "after a step of a training under way")
     hold(student, draw_start(rng, 5, 1), function, "after the first step")
     hold(student, draw(rng, 6, 5), function, "after 5 steps")
     hold(student, draw_start(rng, 6, 20), function, "after 20 steps")
