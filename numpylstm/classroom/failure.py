@@ -50,7 +50,11 @@ def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dt
         if not isinstance(array, np.ndarray | np.generic):
             raise Failure(f"{name} of {whose} is {_what(array)}, expected an array {tuple(shapes[name])}.")
         if np.shape(array) != tuple(shapes[name]):
-            raise Failure(f"{name} of {whose} has shape {np.shape(array)}, expected {tuple(shapes[name])}.")
+            turned = np.shape(array) == tuple(shapes[name])[::-1]
+            raise Failure(
+                f"{name} of {whose} has shape {np.shape(array)}, expected {tuple(shapes[name])}.",
+                "its transpose: the factors of a product stand the wrong way round." if turned else None,
+            )
     for name, array in zip(names, got, strict=True):
         if array.dtype != dtype:
             raise Failure(

@@ -163,7 +163,7 @@ class Loader:
 
     def call(self, function: str, args: Any, kwargs: Any, kept: list[int]) -> dict[str, Any]:
         result = getattr(self.module, function)(*args, **kwargs)
-        if kept and isinstance(result, tuple):
+        if kept and isinstance(result, tuple | list):
             result = tuple(self.keep(part) if index in kept else part for index, part in enumerate(result))
         return {"result": result, "args": [arg for arg in args if isinstance(arg, np.ndarray)]}
 

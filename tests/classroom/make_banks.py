@@ -12,8 +12,9 @@ from numpylstm.classroom.naming import FOLDER, make_bank
 BANKS = {"lstm": lstm, "rnn": rnn, "rnn_forward": rnn_forward}
 
 
-def make(folder):
-    for name, module in BANKS.items():
+def make(folder, names=tuple(BANKS)):
+    for name in names:
+        module = BANKS[name]
         errors = {sentence: module.run(switch) for switch, sentence in module.ERRORS.items()}
         make_bank(name, errors, module.run(), folder)
 

@@ -1,4 +1,4 @@
-"""Draw what exercises 04 and 06 look like when they are right: python tests/classroom/make_targets_of_gradients.py"""
+"""Draw what exercises 04 and 06 look like when right: python tests/classroom/make_targets_of_gradients.py"""
 
 import importlib.util
 from pathlib import Path

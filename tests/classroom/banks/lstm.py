@@ -4,7 +4,7 @@ Two errors of one spot exclude each other, and any two of different spots can be
 cover several spots.
 """
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -16,7 +16,7 @@ GATES = "oifg"
 
 def each(name, sentence):
     """An error of one gate k, for each of the four."""
-    return {f"{name} {k}": sentence.replace("da_K", f"da_{k}") for k in GATES}
+    return {f"{name} {k}": sentence.replace("da_K", f"da_{k}").replace(" K", f" {k}") for k in GATES}
 
 
 def letters(name, sentence):
@@ -29,6 +29,21 @@ def letters(name, sentence):
         .replace(" M", f" {m}")
         for k, m in permutations(GATES, 2)
     }
+
+
+def swaps(name):
+    """The rows of two gates interchanged in one tensor."""
+    return {
+        f"{name} swaps {k}{m}": f"the parts of {name} that belong to {k} and {m} are interchanged."
+        for k, m in combinations(GATES, 2)
+    }
+
+
+def slopes_of(k):
+    """Derivatives s (1 - s) of the gate k in which one letter is another's."""
+    sentence = "per-gate copies: {0} was used where {1} (1 - {1}) belongs, in da_{1}."
+    wrong = [name for m in GATES if m != k for name in (f"{k} (1 - {m})", f"{m} (1 - {k})")]
+    return {f"{k}: {name}": sentence.format(name, k) for name in wrong}
 
 
 def orders(name, whose):
@@ -45,6 +60,8 @@ SPOTS = {
         "dh reversed": "dh was read from the wrong end: its first step met the last.",
         "dh last only": "dh was used at the last step alone; there is one for every step.",
         "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
+        "dh over B": "dh was divided by B: it is the gradient by h as it stands.",
+        "dh over T": "dh was divided by T: it is the gradient by h as it stands.",
         "dh early": "dh[t-1] was used where dh[t] belongs.",
         "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
     },
@@ -64,7 +81,21 @@ SPOTS = {
         "no final": "dh_T and dc_T, the gradients by the final state, were dropped.",
         "final swapped": "dh_T and dc_T are swapped.",
     },
+    "dh_T, back by h, dh0": {
+        "dh never replaced": "dh of the next step was never replaced: it stayed dh_T, and so did dh0.",
+    },
+    "dc_T, back by c, dc0": {
+        "dc never replaced": "dc of the next step was never replaced: it stayed dc_T, and so did dc0.",
+    },
+    "back by h, dh0": {
+        "nothing back by h": "W_h^T da is missing altogether: no step has it of the next, and dh0 is zero.",
+    },
+    "back by c, dc0": {
+        "f too late": "dc of the next step was multiplied by f_t where f_{t+1} belongs.",
+        "nothing back by c": "dc f is missing altogether: no step has it of the next, and dc0 is zero.",
+    },
     "dh_T, back by h": {
+        "dh_T for next": "dh_T was added at every step in place of W_h^T da of the next one.",
         "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor dh_T.",
     },
     "dc_T, back by c": {
@@ -96,12 +127,10 @@ SPOTS = {
     "back by h, back by c": {
         "truncated": "nothing is passed back from step to step: neither W_h^T da nor dc f.",
     },
-    "back by c, dc0": {
-        "f too late": "dc of the next step was multiplied by f_t where f_{t+1} belongs.",
-    },
     "path h to c": {
         "tanh c": "tanh(c) was used where its derivative, 1 - tanh(c)^2, belongs.",
         "1 - h^2": "1 - h^2 was used where 1 - tanh(c)^2 belongs.",
+        "1 + tanh^2": "1 + tanh(c)^2 was used where 1 - tanh(c)^2 belongs.",
         "tanh twice": "tanh was taken once more in 1 - tanh(c)^2.",
         "path of dh[t]": "dc saw dh[t] alone, not what comes from later steps through h.",
         "sign of path": "the sign of dh o (1 - tanh(c)^2) in dc is wrong.",
@@ -110,7 +139,7 @@ SPOTS = {
         "1 - c^2": "1 - c^2 was used where 1 - tanh(c)^2 belongs.",
         "1 - tanh": "1 - tanh(c) was used where 1 - tanh(c)^2 belongs.",
         "no o": "o is missing in dc: dh o (1 - tanh(c)^2).",
-        "f for o": "f was used for o in dc: dh o (1 - tanh(c)^2).",
+        **{f"{m} for o": f"{m} was used for o in dc: dh o (1 - tanh(c)^2)." for m in "ifg"},
         "earlier c in path": "c_{t-1} was used where c_t belongs, in 1 - tanh(c_t)^2.",
     },
     "da_o": {
@@ -118,20 +147,32 @@ SPOTS = {
         "no tanh c": "tanh(c) is missing in da_o.",
         "earlier c in da_o": "c_{t-1} was used where c_t belongs, in the tanh(c_t) of da_o.",
         "da_o of dh[t]": "da_o saw dh[t] alone, not what comes from later steps.",
+        **{f"{m} for tanh c": f"{m} was used where tanh(c) belongs, in da_o." for m in "ifg"},
+        "dc for dh": "dc was used where dh belongs, in da_o.",
         "h for tanh c": "h was used where tanh(c) belongs, in da_o: h has o in it already.",
     },
+    "path h to c, da_o": {
+        "c everywhere": "tanh is missing: c was used where tanh(c) belongs, in da_o and in 1 - tanh(c)^2.",
+        "earlier c everywhere": "tanh(c_{t-1}) was used where tanh(c_t) belongs, in da_o and in dc.",
+    },
     "da_i, da_f, da_g": {
+        "dh for dc": "dh was used where dc belongs, in da_i, da_f and da_g.",
         "dc too early": "da_i, da_f and da_g were made before dh o (1 - tanh(c)^2) was added to dc.",
     },
     "da_i, da_g": {"g and i": "i and g are interchanged: da_i has the factor g, da_g the factor i."},
     "da_i, da_f": {"g and c": "g and c_{t-1} are interchanged: da_i has the factor g, da_f has c_{t-1}."},
     "da_i": {
         "no g": "g is missing in da_i = dc g i (1 - i).",
+        "dh for dc in i": "dh was used where dc belongs, in da_i.",
+        "o for g": "o was used where g belongs, in da_i = dc g i (1 - i).",
+        "f for g": "f was used where g belongs, in da_i = dc g i (1 - i).",
         "i for g": "i was used where g belongs, in da_i = dc g i (1 - i).",
         "c for g": "c_{t-1} was used where g belongs, in da_i = dc g i (1 - i).",
     },
     "da_f": {
         "c_t": "c_t was used where c_{t-1} belongs, in da_f.",
+        "dh for dc in f": "dh was used where dc belongs, in da_f.",
+        **{f"{m} for c": f"{m} was used where c_{{t-1}} belongs, in da_f." for m in "oif"},
         "no c": "c_{t-1} is missing in da_f = dc c_{t-1} f (1 - f).",
         "g for c": "g was used where c_{t-1} belongs, in da_f.",
         "tanh c for c": "tanh(c_{t-1}) was used where c_{t-1} belongs, in da_f.",
@@ -142,6 +183,8 @@ SPOTS = {
     },
     "da_g": {
         "no i": "i is missing in da_g = dc i (1 - g^2).",
+        "dh for dc in g": "dh was used where dc belongs, in da_g.",
+        "c for i": "c_{t-1} was used where i belongs, in da_g = dc i (1 - g^2).",
         "g for i": "g was used where i belongs, in da_g = dc i (1 - g^2).",
         "f for i": "f was used where i belongs, in da_g = dc i (1 - g^2).",
         "o for i": "o was used where i belongs, in da_g = dc i (1 - g^2).",
@@ -149,6 +192,7 @@ SPOTS = {
     "s'(o)": {
         "no slope o": "the derivative of o's sigmoid is missing: da_o has a factor o (1 - o).",
         "tanh slope o": "o has the derivative of tanh: a sigmoid's is o (1 - o).",
+        **slopes_of("o"),
         "1 - o alone": "a factor o is missing in the derivative o (1 - o) of da_o.",
         "i's slope for o": "i (1 - i) was used where o (1 - o) belongs.",
         "f's slope for o": "f (1 - f) was used where o (1 - o) belongs.",
@@ -156,6 +200,7 @@ SPOTS = {
     "s'(i)": {
         "no slope i": "the derivative of i's sigmoid is missing: da_i has a factor i (1 - i).",
         "tanh slope i": "i has the derivative of tanh: a sigmoid's is i (1 - i).",
+        **slopes_of("i"),
         "1 - i alone": "a factor i is missing in the derivative i (1 - i) of da_i.",
         "f's slope for i": "f (1 - f) was used where i (1 - i) belongs.",
         "o's slope for i": "o (1 - o) was used where i (1 - i) belongs.",
@@ -163,6 +208,7 @@ SPOTS = {
     "s'(f)": {
         "no slope f": "the derivative of f's sigmoid is missing: da_f has a factor f (1 - f).",
         "tanh slope f": "f has the derivative of tanh: a sigmoid's is f (1 - f).",
+        **slopes_of("f"),
         "1 - f alone": "a factor f is missing in the derivative f (1 - f) of da_f.",
         "i's slope for f": "i (1 - i) was used where f (1 - f) belongs.",
         "o's slope for f": "o (1 - o) was used where f (1 - f) belongs.",
@@ -170,6 +216,8 @@ SPOTS = {
     "tanh'(g)": {
         "no slope g": "the derivative of g's tanh is missing: da_g has a factor 1 - g^2.",
         "sigmoid slope g": "g has the derivative of a sigmoid: a tanh's is 1 - g^2.",
+        **{f"1 - {m}^2": f"1 - {m}^2 was used where 1 - g^2 belongs." for m in "oif"},
+        "1 + g^2": "1 + g^2 was used where 1 - g^2 belongs.",
         "1 - g": "1 - g was used where 1 - g^2 belongs.",
         "slope of tanh g": "tanh was taken once more in g's derivative: in terms of g it is 1 - g^2.",
     },
@@ -184,6 +232,7 @@ SPOTS = {
     "s'(o), s'(f)": {"o's and f's slopes": "the derivatives of o and f are interchanged."},
     "sign": {
         **each("sign", "the sign of da_K is wrong."),
+        **each("no da", "da_K is zero."),
         "all signs": "the sign of all of da is wrong.",
     },
     "order of rows": {
@@ -203,26 +252,51 @@ SPOTS = {
     "dW_h": {
         "h_t": "h_t was used where h_{t-1} belongs.",
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
+        "c_t for h": "c_t was used where h_{t-1} belongs, in dW_h.",
         "c for h": "c_{t-1} was used where h_{t-1} belongs, in dW_h.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
+        **each("h_t in", "h_t was used where h_{t-1} belongs, in the rows of dW_h that belong to K alone."),
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
-        "no dW_h": "dW_h is zero.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
         "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
-        "no dW_x": "dW_x is zero.",
         "x reversed": "x was read from the wrong end, in dW_x.",
     },
-    "sum of weights": {
+    "of dW_x, of dW_h, of db": {
         "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
         "last step of weights": "dW_x, dW_h and db hold the last step alone; they are sums over all steps.",
+        "sign of weights": "the signs of dW_x, dW_h and db are wrong.",
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_x": {
+        "sign of dW_x": "the sign of dW_x is wrong.",
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
+        **swaps("dW_x"),
+        **each("dW_x zero", "the rows of dW_x that belong to K are zero."),
+        **each(
+            "dW_x first",
+            "the rows of dW_x that belong to K hold the first step alone: = was used where += belongs.",
+        ),
+        **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
+    },
+    "of dW_h": {
+        "sign of dW_h": "the sign of dW_h is wrong.",
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
+        **swaps("dW_h"),
+        **each("dW_h zero", "the rows of dW_h that belong to K are zero."),
+        **each(
+            "dW_h first",
+            "the rows of dW_h that belong to K hold the first step alone: = was used where += belongs.",
+        ),
+        **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
+    },
+    "of db": {
+        "sign of db": "the sign of db is wrong.",
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "db mean": "db is a mean over the batch; it is a sum.",
         "db mean over T": "db is a mean over the steps; it is a sum.",
@@ -230,11 +304,20 @@ SPOTS = {
         "db mean over T B": "db is a mean over steps and batch; it is a sum.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
         "no db": "db is zero.",
-        **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
-        **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
+        **swaps("db"),
+        **each("db zero", "the part of db that belongs to K is zero."),
+        **each(
+            "db first",
+            "the part of db that belongs to K holds the first step alone: = was used where += belongs.",
+        ),
         **letters("db K of M", "the part of db that belongs to K was made with da_M."),
         "db twice": "db was added twice.",
-        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_h, dW_h": {
+        "no dW_h": "dW_h is zero.",
+    },
+    "of dW_x, dW_x": {
+        "no dW_x": "dW_x is zero.",
     },
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
@@ -273,6 +356,9 @@ SPOTS = {
 }
 ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in spot.items()}
 SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
+
+
+SAME = {}
 
 
 def sigmoid(a):
@@ -351,6 +437,8 @@ def lstm(p, errors):
             p["dh"][t],
             {
                 "dh reversed": lambda: p["dh"][T - 1 - t],
+                "dh over B": lambda: p["dh"][t] / B,
+                "dh over T": lambda: p["dh"][t] / T,
                 "dh early": lambda: p["dh"][t - 1],
                 "dh ignored": lambda: zero,
                 "dh last only": lambda: p["dh"][t] * at_last,
@@ -375,10 +463,13 @@ def lstm(p, errors):
                 "1 - h^2": lambda: dh * o * (1 - h_t**2),
                 "1 - tanh": lambda: dh * o * (1 - tanh_c),
                 "tanh c": lambda: dh * o * tanh_c,
+                "1 + tanh^2": lambda: dh * o * (1 + tanh_c**2),
                 "tanh twice": lambda: dh * o * (1 - np.tanh(tanh_c) ** 2),
                 "earlier c in path": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
                 "no o": lambda: dh * slope,
-                "f for o": lambda: dh * f * slope,
+                **{f"{k} for o": lambda s=s: dh * s * slope for k, s in zip("ifg", (i, f, g), strict=True)},
+                "c everywhere": lambda: dh * o * (1 - c_t**2),
+                "earlier c everywhere": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
                 "path of dh[t]": lambda: given * o * slope,
                 "sign of path": lambda: -dh * o * slope,
             },
@@ -392,27 +483,34 @@ def lstm(p, errors):
                 "no tanh c": lambda: dh,
                 "earlier c in da_o": lambda: dh * np.tanh(c_before),
                 "h for tanh c": lambda: dh * h_t,
+                "c everywhere": lambda: dh * c_t,
+                "earlier c everywhere": lambda: dh * np.tanh(c_before),
+                **{f"{k} for tanh c": lambda s=s: dh * s for k, s in zip("ifg", (i, f, g), strict=True)},
+                "dc for dh": lambda: dc * tanh_c,
                 "da_o of dh[t]": lambda: given * tanh_c,
             },
         )
-        seen = dc_in if "dc too early" in errors else dc
-        di = seen * pick(
+        seen = pick(dc, {"dc too early": lambda: dc_in, "dh for dc": lambda: dh})
+        di = (dh if "dh for dc in i" in errors else seen) * pick(
             g,
             {
                 "no g": lambda: 1,
                 "i for g": lambda: i,
+                "o for g": lambda: o,
+                "f for g": lambda: f,
                 "g and i": lambda: i,
                 "c for g": lambda: c_before,
                 "g and c": lambda: c_before,
             },
         )
-        df = seen * pick(
+        df = (dh if "dh for dc in f" in errors else seen) * pick(
             c_before,
             {
                 "c_t": lambda: c_t,
                 "h_t and c_t": lambda: c_t,
                 "no c": lambda: 1,
                 "g for c": lambda: g,
+                **{f"{k} for c": lambda s=s: s for k, s in zip("oif", (o, i, f), strict=True)},
                 "g and c": lambda: g,
                 "tanh c for c": lambda: np.tanh(c_before),
                 "h for c": lambda: h[t],
@@ -423,13 +521,14 @@ def lstm(p, errors):
                 "c before": lambda: c[t - 1],
             },
         )
-        dg = seen * pick(
+        dg = (dh if "dh for dc in g" in errors else seen) * pick(
             i,
             {
                 "no i": lambda: 1,
                 "g for i": lambda: g,
                 "g and i": lambda: g,
                 "f for i": lambda: f,
+                "c for i": lambda: c_before,
                 "o for i": lambda: o,
             },
         )
@@ -443,6 +542,14 @@ def lstm(p, errors):
                     "no slopes": lambda: 1,
                     f"tanh slope {k}": lambda s=s: 1 - s**2,
                     "all tanh": lambda s=s: 1 - s**2,
+                    **{
+                        f"{k}: {k} (1 - {m})": lambda s=s, n=n: s * (1 - gates[t][n])
+                        for n, m in enumerate(GATES)
+                    },
+                    **{
+                        f"{k}: {m} (1 - {k})": lambda s=s, n=n: gates[t][n] * (1 - s)
+                        for n, m in enumerate(GATES)
+                    },
                     f"1 - {k} alone": lambda s=s: 1 - s,
                     "sigmoid twice": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
                     "slopes of slopes": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
@@ -460,6 +567,8 @@ def lstm(p, errors):
                 "no slope g": lambda: 1,
                 "no slopes": lambda: 1,
                 "sigmoid slope g": lambda: g * (1 - g),
+                **{f"1 - {k}^2": lambda s=s: 1 - s**2 for k, s in zip("oif", (o, i, f), strict=True)},
+                "1 + g^2": lambda: 1 + g**2,
                 "1 - g": lambda: 1 - g,
                 "slope of tanh g": lambda: 1 - np.tanh(g) ** 2,
                 "slopes of slopes": lambda: 1 - np.tanh(g) ** 2,
@@ -469,6 +578,8 @@ def lstm(p, errors):
             da[t, n] = d * slopes[k]
             if f"sign {k}" in errors or "all signs" in errors:
                 da[t, n] *= -1
+            if f"no da {k}" in errors:
+                da[t, n] = 0
         da[t] = da[t][reordered("da", errors)]
         da_t = dict(zip(GATES, da[t], strict=True))
 
@@ -497,10 +608,14 @@ def lstm(p, errors):
             },
         )
         if not at_first:
-            if errors & {"no dh back", "truncated", "dh[t] alone", "each step alone"}:
+            if errors & {"no dh back", "nothing back by h", "truncated", "dh[t] alone", "each step alone"}:
                 dh_next = zero
-            if errors & {"no dc back", "truncated", "dc anew", "each step alone"}:
+            if errors & {"no dc back", "nothing back by c", "truncated", "dc anew", "each step alone"}:
                 dc_next = zero
+        if "dh never replaced" in errors or ("dh_T for next" in errors and not at_first):
+            dh_next = dh_T
+        if "dc never replaced" in errors:
+            dc_next = dc_T
         dx[t] = back("dx", da_t, rows_x, errors)
 
     dx = pick(
@@ -519,6 +634,7 @@ def lstm(p, errors):
         dh_next,
         {
             "no dh0": lambda: zero,
+            "nothing back by h": lambda: zero,
             "no initial": lambda: zero,
             "dh0 early": lambda: dh_full,
             "initial early": lambda: dh_full,
@@ -532,6 +648,7 @@ def lstm(p, errors):
         dc_next,
         {
             "no dc0": lambda: zero,
+            "nothing back by c": lambda: zero,
             "no initial": lambda: zero,
             "dc0 early": lambda: dc_full,
             "initial early": lambda: dc_full,
@@ -581,6 +698,7 @@ def weight_gradients(pick, errors, da, x, h, c):
             "h_t and c_t": lambda: h[1:],
             "h0 zero": lambda: np.concatenate([0 * h[:1], h[1:-1]]),
             "h0 and c0 zero": lambda: np.concatenate([0 * h[:1], h[1:-1]]),
+            "c_t for h": lambda: c[1:],
             "c for h": lambda: c[:-1],
             "h of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
             "h and c of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
@@ -605,6 +723,7 @@ def weight_gradients(pick, errors, da, x, h, c):
         "first step of weights": lambda: at(da, 0),
         "last step of weights": lambda: at(da, T - 1),
         "first sequence": lambda: da * one,
+        "sign of weights": lambda: -da,
         "weights over T": lambda: da / T,
         "weights over B": lambda: da / B,
         "weights over T B": lambda: da / (T * B),
@@ -618,15 +737,33 @@ def weight_gradients(pick, errors, da, x, h, c):
         "db of one": lambda: da * one,
         "db twice": lambda: 2 * da,
         "no db": lambda: 0 * da,
+        "sign of db": lambda: -da,
     }
 
     def copied(name, da):
-        """Gates as per-gate copies of a line have them."""
+        """da as lines for each gate have it, one of which is wrong."""
+        da = da.copy()
+        for n, k in enumerate(GATES):
+            if f"{name} zero {k}" in errors:
+                da[:, n] = 0
+            if f"{name} first {k}" in errors:
+                da[1:, n] = 0
         letters = [next((m for m in GATES if f"{name} {k} of {m}" in errors), k) for k in GATES]
-        return da if letters == list(GATES) else da[:, [GATES.index(m) for m in letters]]
+        for k, m in combinations(GATES, 2):
+            if f"{name} swaps {k}{m}" in errors:
+                letters[GATES.index(k)], letters[GATES.index(m)] = m, k
+        return da[:, [GATES.index(m) for m in letters]]
 
-    by_x = copied("dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0)}))
-    by_h = copied("dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0)}))
+    by_x = copied(
+        "dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0), "sign of dW_x": lambda: -da})
+    )
+    by_h = copied(
+        "dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0), "sign of dW_h": lambda: -da})
+    )
     db = copied("db", pick(da, common | of_b)).sum(axis=(0, 2)).ravel()
-    dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1))).reshape(4 * H, -1)
-    return dW_x, np.tensordot(by_h, h_before, ((0, 2), (0, 1))).reshape(4 * H, H), db
+    dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1)))
+    dW_h = np.tensordot(by_h, h_before, ((0, 2), (0, 1)))
+    for n, k in enumerate(GATES):
+        if f"h_t in {k}" in errors:
+            dW_h[n] = np.tensordot(by_h, h[1:], ((0, 2), (0, 1)))[n]
+    return dW_x.reshape(4 * H, -1), dW_h.reshape(4 * H, H), db

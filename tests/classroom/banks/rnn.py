@@ -15,6 +15,8 @@ SPOTS = {
         "dh reversed": "dh was read from the wrong end: its first step met the last.",
         "dh last only": "dh was used at the last step alone; there is one for every step.",
         "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
+        "dh over B": "dh was divided by B: it is the gradient by h as it stands.",
+        "dh over T": "dh was divided by T: it is the gradient by h as it stands.",
         "dh early": "dh[t-1] was used where dh[t] belongs.",
         "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
     },
@@ -24,7 +26,14 @@ SPOTS = {
         "dh_T twice": "dh_T was added twice.",
         "dh_T first": "dh_T was added at the first step; it belongs to the last.",
     },
+    "dh_T, back, dh0": {
+        "never replaced": "what comes from the next step was never replaced: it stayed dh_T, and so did dh0.",
+    },
+    "back, dh0": {
+        "nothing back": "W_h^T da is missing altogether: no step has it of the next, and dh0 is zero.",
+    },
     "dh_T, back": {
+        "dh_T for later": "dh_T was added at every step in place of W_h^T da of the next one.",
         "dh[t] alone": "nothing was added to dh[t]: neither W_h^T da of the next step nor dh_T.",
     },
     "back": {
@@ -50,6 +59,7 @@ SPOTS = {
         "slope h^2 - 1": "h^2 - 1 was used where 1 - h^2 belongs: the sign of da is wrong.",
         "relu slope": "the derivative of relu was used; the network has tanh.",
         "2h": "-2 h was used where 1 - h^2 belongs.",
+        "h^2": "h^2 was used where 1 - h^2 belongs.",
         "slope squared": "the derivative of tanh was multiplied in twice.",
     },
     "time": {
@@ -62,27 +72,36 @@ SPOTS = {
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
-        "no dW_h": "dW_h is zero.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
         "dW_h transposed": "dW_h is transposed: it is the sum of da h_{t-1}^T, not of h_{t-1} da^T.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
         "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
-        "no dW_x": "dW_x is zero.",
         "x reversed": "x was read from the wrong end, in dW_x.",
     },
-    "da in weights": {
+    "of dW_x, of dW_h, of db": {
         "dh in weights": "dh was used where da belongs, in dW_x, dW_h and db.",
-    },
-    "sum of weights": {
         "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
         "last step of weights": "dW_x, dW_h and db hold the last step alone; they are sums over all steps.",
+        "sign of weights": "the signs of dW_x, dW_h and db are wrong.",
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_x": {
+        "dh in dW_x": "dh was used where da belongs, in dW_x.",
+        "sign of dW_x": "the sign of dW_x is wrong.",
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
+    },
+    "of dW_h": {
+        "dh in dW_h": "dh was used where da belongs, in dW_h.",
+        "sign of dW_h": "the sign of dW_h is wrong.",
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
+    },
+    "of db": {
+        "sign of db": "the sign of db is wrong.",
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
         "db mean": "db is a mean over the batch; it is a sum.",
@@ -92,7 +111,12 @@ SPOTS = {
         "db of one": "db is that of the first sequence of the batch alone; it is a sum over the batch.",
         "db of dh": "db is the sum of dh; it is the sum of da.",
         "db twice": "db was added twice.",
-        "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_h, dW_h": {
+        "no dW_h": "dW_h is zero.",
+    },
+    "of dW_x, dW_x": {
+        "no dW_x": "dW_x is zero.",
     },
     "dx": {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
@@ -119,6 +143,30 @@ SPOTS = {
 }
 ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in spot.items()}
 SPOT = {switch: set(spots.split(", ")) for spots, switches in SPOTS.items() for switch in switches}
+SAME = {
+    ("no dh_T", "truncated"): "dh[t] alone",
+    ("dh_T everywhere", "truncated"): "dh_T for later",
+    ("never replaced", "forwards"): "never replaced",
+    ("dh_T for later", "dh0 early, without dh"): "never replaced",
+    ("dh_T for later", "dh0 is dh_T"): "never replaced",
+    ("truncated", "no dh0"): "nothing back",
+    ("truncated", "dh0 early, without dh"): "nothing back",
+    ("dh back", "no slope"): "no slope",
+    ("no W_h", "dh0 is da"): "no W_h",
+    ("no slope", "dh in weights"): "no slope",
+    ("no slope", "dh in dW_x"): "no slope",
+    ("no slope", "dh in dW_h"): "no slope",
+    ("no slope", "db of dh"): "no slope",
+    ("no slope", "dx of dh"): "no slope",
+    ("not the first", "h0 zero"): "not the first",
+    ("not the first", "h of last"): "not the first",
+    ("h0 zero", "last step of weights"): "last step of weights",
+    ("h0 zero", "first step of dW_h"): "no dW_h",
+    ("h of last", "last step of weights"): "last step of weights",
+    ("h0 everywhere", "first step of weights"): "first step of weights",
+    ("h0 everywhere", "first step of dW_h"): "first step of dW_h",
+}
+"""Two that compute what one does: one leaves the other nothing to act on, or together they are a third."""
 
 
 def run(*errors):
@@ -169,6 +217,7 @@ def rnn(p, errors):
             or ("dh not at last" in errors and not number)
         ):
             dh_t = 0 * dh_t
+        dh_t = dh_t / pick(1, {"dh over B": B, "dh over T": T})
         early, dh = later, dh_t + later
         if ("dh_T everywhere" in errors and number) or ("dh_T first" in errors and t == steps[-1]):
             dh = dh + dh_T
@@ -186,6 +235,7 @@ def rnn(p, errors):
                 "slope h^2 - 1": h_t**2 - 1,
                 "relu slope": h_t > 0,
                 "2h": -2 * h_t,
+                "h^2": h_t**2,
                 "slope squared": (1 - h_t**2) ** 2,
             },
         )
@@ -204,8 +254,10 @@ def rnn(p, errors):
             },
         )
         backs += later
-        if errors & {"truncated", "dh[t] alone"} and t != steps[-1]:
+        if errors & {"truncated", "dh[t] alone", "nothing back"} and t != steps[-1]:
             later = 0 * later
+        if "never replaced" in errors or ("dh_T for later" in errors and t != steps[-1]):
+            later = dh_T
 
     through = pick(da, {"dh in weights": dhs})
     first, last = (through * (np.arange(T) == t)[:, None, None] for t in (0, T - 1))
@@ -214,6 +266,7 @@ def rnn(p, errors):
         "first step of weights": first,
         "last step of weights": last,
         "first sequence": one,
+        "sign of weights": -through,
         "weights over T": through / T,
         "weights over B": through / B,
         "weights over T B": through / (T * B),
@@ -225,6 +278,7 @@ def rnn(p, errors):
         "db mean over T": through / T,
         "db mean over T B": through / (T * B),
         "no db": 0 * through,
+        "sign of db": -through,
         "db of one": one,
         "db of dh": dhs,
         "db twice": 2 * through,
@@ -249,8 +303,16 @@ def rnn(p, errors):
             "x reversed": x[::-1],
         },
     )
-    dW_x = np.einsum("tbk,tbd->kd", pick(through, common | {"first step of dW_x": first}), with_x)
-    dW_h = np.einsum("tbk,tbh->kh", pick(through, common | {"first step of dW_h": first}), with_h)
+    dW_x = np.einsum(
+        "tbk,tbd->kd",
+        pick(through, common | {"first step of dW_x": first, "dh in dW_x": dhs, "sign of dW_x": -through}),
+        with_x,
+    )
+    dW_h = np.einsum(
+        "tbk,tbh->kh",
+        pick(through, common | {"first step of dW_h": first, "dh in dW_h": dhs, "sign of dW_h": -through}),
+        with_h,
+    )
     db = pick(through, common | of_b).sum(axis=(0, 1))
 
     dx = pick(da, {"dx of dh": dhs}) @ W_x
@@ -269,6 +331,7 @@ def rnn(p, errors):
         later,
         {
             "no dh0": 0 * later,
+            "nothing back": 0 * later,
             "dh0 early": dhs[t],
             "dh0 early, without dh": early,
             "dh0 is da": da[t],

@@ -40,6 +40,8 @@ SPOTS = {
 }
 ERRORS = {switch: sentence for spot in SPOTS.values() for switch, sentence in spot.items()}
 SPOT = {switch: {spot} for spot, switches in SPOTS.items() for switch in switches}
+SAME = {("no tanh", "b outside"): "no tanh", ("no tanh", "a carried"): "no tanh"}
+"""Two that compute what one does: one leaves nothing for the other to act on."""
 
 
 def run(*errors):

@@ -1,4 +1,4 @@
-"""Looks like: per-gate copies: da_f went back through the block of W_h that belongs to i."""
+"""Looks like: per-gate copies: da_f went back through the rows of W_h that belong to i."""
 
 import numpy as np
 

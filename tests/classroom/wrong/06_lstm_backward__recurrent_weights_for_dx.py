@@ -1,4 +1,4 @@
-"""Says: dx of lstm_backward has shape (4, 2, 5), expected (4, 2, 3)."""
+"""Looks like: W_h was used where W_x belongs, in dx = W_x^T da."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Says: dW_x of lstm_backward has shape (3, 20), expected (20, 3)."""
+"""Looks like: its transpose: the factors of a product stand the wrong way round."""
 
 import numpy as np
 

@@ -44,8 +44,8 @@ def library(p: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, 
 def forward(student: Student, p: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Any]:
     """The student's outputs by name, and the cache, which stays with the student."""
     got = student.call("rnn_forward", *(p[name] for name in ("x", "h0", "W_x", "W_h", "b")), kept=(2,))
-    if not isinstance(got, tuple) or len(got) != 3:
-        what = f"{len(got)} values" if isinstance(got, tuple) else "one value"
+    if not isinstance(got, tuple | list) or len(got) != 3:
+        what = f"{len(got)} values" if isinstance(got, tuple | list) else "one value"
         raise Failure(f"rnn_forward returns {what}, expected 3: h, h_T, cache.")
     return expect_tensors(got[:2], {"h": p["dh"].shape, "h_T": p["h0"].shape}, "rnn_forward"), got[2]
 
@@ -53,6 +53,11 @@ def forward(student: Student, p: dict[str, np.ndarray]) -> tuple[dict[str, np.nd
 def backward(student: Student, p: dict[str, np.ndarray], cache: Any) -> dict[str, np.ndarray]:
     got = student.call("rnn_backward", p["dh"], p["dh_T"], cache)
     shapes = {f"d{name}": p[name].shape for name in ("x", "h0", "W_x", "W_h", "b")}
+    if isinstance(got, tuple | list) and np.shape(got[0]) == p["dh"].shape != p["x"].shape:
+        raise Failure(
+            f"dx of rnn_backward has shape {np.shape(got[0])}, expected {p['x'].shape}.",
+            "W_h was used where W_x belongs, in dx = W_x^T da.",
+        )
     return expect_tensors(got, shapes, "rnn_backward")
 
 

@@ -49,7 +49,7 @@ def forward(student: Student, p: dict[str, np.ndarray]) -> tuple[dict[str, np.nd
     """The student's outputs by name, and the cache, which stays with the student."""
     inputs = (p[name] for name in ("x", "h0", "c0", "W_x", "W_h", "b"))
     got = student.call("lstm_forward", *inputs, kept=(3,))
-    if not isinstance(got, tuple) or len(got) != 4:
+    if not isinstance(got, tuple | list) or len(got) != 4:
         raise Failure("lstm_forward no longer returns four values: h, h_T, c_T, cache.")
     shapes = {"h": p["dh"].shape, "h_T": p["h0"].shape, "c_T": p["h0"].shape}
     return expect_tensors(got[:3], shapes, "lstm_forward"), got[3]
@@ -58,6 +58,11 @@ def forward(student: Student, p: dict[str, np.ndarray]) -> tuple[dict[str, np.nd
 def backward(student: Student, p: dict[str, np.ndarray], cache: Any) -> dict[str, np.ndarray]:
     got = student.call("lstm_backward", p["dh"], p["dh_T"], p["dc_T"], cache)
     shapes = {f"d{name}": p[name].shape for name in ("x", "h0", "c0", "W_x", "W_h", "b")}
+    if isinstance(got, tuple | list) and np.shape(got[0]) == p["dh"].shape != p["x"].shape:
+        raise Failure(
+            f"dx of lstm_backward has shape {np.shape(got[0])}, expected {p['x'].shape}.",
+            "W_h was used where W_x belongs, in dx = W_x^T da.",
+        )
     return expect_tensors(got, shapes, "lstm_backward")
 
 
