@@ -99,7 +99,7 @@ class Bank:
         try:
             yield
         except Failure as failure:
-            sentence = None if failure.looks_like else self.look(run)
+            sentence = self.look(run)
             if sentence in self.errors:
                 failure.looks_like = sentence
             raise

@@ -104,7 +104,9 @@ def clip(student, grad, limit):
 def tensors(student, function, rng):
     """What the banks of errors are made of."""
     given = draw_for_bank(rng)
-    return clipped(partial(clip, student), given) if function == "clip_norm" else walk(student, function, given)
+    return (
+        clipped(partial(clip, student), given) if function == "clip_norm" else walk(student, function, given)
+    )
 
 
 def hold(student, given, function, where):
@@ -167,9 +169,7 @@ def clipping_nothing(student: Student, rng: np.random.Generator) -> None:
     except Failure as failure:
         if "not finite" in failure.message:
             failure.message += " The gradient was all zeros."
-            failure.looks_like = (
-                "limit / norm is 0 in the denominator: divide only where the norm is above the limit."
-            )
+            failure.looks_like = "limit / norm divides by 0: divide only where the norm is above the limit."
         raise
     compare(got, {"grad": np.zeros(3), "norm": np.zeros(())}, where="for a gradient of zeros")
 
