@@ -108,7 +108,7 @@ def test_the_banks_know_enough_errors():
     assert sum(sizes[name] for name in ("momentum_step", "rmsprop_step", "adam_step")) >= 15
 
 
-@pytest.mark.parametrize(("number", "module", "name"), list(banks()), ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("number", "module", "name"), list(banks()), ids=[bank for _, _, bank in banks()])
 def test_two_errors_at_once_are_never_named_as_one(number, module, name):
     """But where one hides the other, and the two make what the one alone makes."""
     bank = Bank(name)
