@@ -11,6 +11,7 @@ and are said to be unknown.
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -66,8 +67,8 @@ class Bank:
     """
 
     def __init__(self, name: str, folder: str | PathLike[str] = FOLDER) -> None:
-        text = (Path(folder) / f"{name}.json").read_text(encoding="utf-8")
-        self.right, self.errors = (json.loads(text)[key] for key in ("right", "errors"))
+        stored = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
+        self.right, self.errors = stored["right"], stored["errors"]
 
     def look(self, run: Run) -> str:
         """The sentence of the error that somebody's functions have, or one saying that it is unknown."""
@@ -89,6 +90,21 @@ class Bank:
         if not right:
             return f"{unknown} On other numbers all of them are wrong."
         return f"{unknown} On other numbers wrong: {', '.join(wrong)}; right: {', '.join(right)}."
+
+    @contextmanager
+    def naming(self, run: Run) -> Iterator[None]:
+        """Give a failure that is raised inside the name of its error, if it is known.
+
+        It is for failures that are no comparison: a transposed matrix, say, whose product only fits where all
+        sizes are the same, as they may be in the bank's problems.
+        """
+        try:
+            yield
+        except Failure as failure:
+            sentence = self.look(run)
+            if sentence in self.errors:
+                failure.looks_like = sentence
+            raise
 
 
 def make_bank(name: str, errors: Mapping[str, Run], right: Run, folder: str | PathLike[str] = FOLDER) -> None:

@@ -1,0 +1,297 @@
+"""The classical errors of a GRU, as switches of one forward and one backward pass.
+
+`functions("z_swapped")` are functions with this error, `functions()` right ones, of two switches both errors.
+"""
+
+from functools import partial
+
+import numpy as np
+
+FORWARD = {
+    "z_swapped": "z and 1 - z are swapped: h_t = (1 - z) n + z h_{t-1}.",
+    "other_variant": "the other variant of the reset gate: r stands on the wrong side of W_hn.",
+    "r_z_blocks": "the row blocks are taken as z, r, n, and are r, z, n.",
+    "n_r_z_blocks": "the row blocks are taken as n, r, z, and are r, z, n.",
+    "no_b_x": "b_x is left out.",
+    "no_b_h": "b_h is left out.",
+    "h_not_carried": "every step starts from h0: h_{t-1} is not carried on.",
+    "h0_zero": "h0 is not used: the first step starts from zeros.",
+    "n_sigmoid": "the candidate n goes through a sigmoid, and should through tanh.",
+    "n_linear": "the candidate's tanh is missing.",
+    "gates_tanh": "the gates go through tanh, and should through a sigmoid.",
+    "no_r": "the reset gate is not used.",
+    "r_is_z": "z stands in the candidate where r belongs.",
+    "one_minus_r": "1 - r stands in the candidate where r belongs.",
+    "n_without_h": "the candidate does not see h_{t-1}.",
+    "h_sum": "the candidate is not multiplied by 1 - z: h_t = n + z h_{t-1}.",
+    "h_only_n": "the old state is dropped: h_t = (1 - z) n.",
+    "returns_before": "h holds the states before the steps, h0 first, and should hold those after them.",
+    "reversed": "the sequence is walked through from its end.",
+    "transposed": "the blocks of W_h are transposed.",
+}
+
+FORWARD_AFTER = {
+    "b_h_outside": "b_hn stands outside of the reset gate: it is r (W_hn h_{t-1} + b_hn).",
+    "r_around_all": "the reset gate multiplies the input's part too: it is W_xn x_t + b_xn + r (...).",
+}
+
+BACKWARD = {
+    "z_swapped": "z and 1 - z are swapped: n gets dh (1 - z), h_{t-1} gets dh z.",
+    "direct_dropped": "the direct path from h_t to h_{t-1} is missing: dh z.",
+    "direct_1_z": "the direct path to h_{t-1} has 1 - z, and should have z.",
+    "direct_whole": "the direct path to h_{t-1} is not multiplied by z.",
+    "n_by_z": "da_n has z where 1 - z belongs.",
+    "n_no_z": "da_n lacks its factor 1 - z.",
+    "n_no_derivative": "da_n lacks the derivative of tanh, 1 - n^2.",
+    "n_sigmoid_derivative": "da_n has the derivative of a sigmoid, n (1 - n), and n is a tanh.",
+    "n_no_square": "da_n has 1 - n where 1 - n^2 belongs.",
+    "n_sign": "the sign of da_n is wrong.",
+    "z_sign": "the sign of da_z is wrong: dz is dh (h_{t-1} - n).",
+    "z_h_t": "da_z has h_t where h_{t-1} belongs: dz is dh (h_{t-1} - n).",
+    "z_no_n": "da_z lacks the part through n: dz is dh (h_{t-1} - n).",
+    "z_no_h": "da_z lacks the part through h_{t-1}: dz is dh (h_{t-1} - n).",
+    "z_no_derivative": "da_z lacks the derivative of the sigmoid, z (1 - z).",
+    "z_tanh_derivative": "da_z has the derivative of tanh, 1 - z^2, and z is a sigmoid.",
+    "z_r_derivative": "da_z has r (1 - r) where z (1 - z) belongs.",
+    "r_missing": "the reset gate gets no gradient: da_r is 0.",
+    "r_no_derivative": "da_r lacks the derivative of the sigmoid, r (1 - r).",
+    "r_tanh_derivative": "da_r has the derivative of tanh, 1 - r^2, and r is a sigmoid.",
+    "r_z_derivative": "da_r has z (1 - z) where r (1 - r) belongs.",
+    "r_dn": "da_r starts from dn, and should from da_n: the tanh lies in between.",
+    "r_sign": "the sign of da_r is wrong.",
+    "no_r": "the recurrent part of n lacks r: in dW_hn and in dh.",
+    "no_r_dh": "dh lacks r on its way through n.",
+    "no_r_dW": "dW_hn lacks r.",
+    "other_variant": "the backward pass of the other variant of the reset gate.",
+    "W_h_h_t": "h_t was used where h_{t-1} belongs, in dW_h.",
+    "W_h_h0_zero": "h0 is left out of dW_h: the first step's h_{t-1} is h0.",
+    "dh_T_dropped": "dh_T, the gradient by the final state, is dropped.",
+    "dh_T_every_step": "dh_T is added at every step; it belongs to the last one alone.",
+    "dh_ignored": "only dh_T goes back: dh of the single steps is not used.",
+    "dh_last_only": "only the last step's dh is used, with dh_T; dh has one for every step.",
+    "dh_reversed": "dh is read in the wrong order: step t needs dh[t].",
+    "forward_in_time": "the loop runs forward in time; a backward pass goes from the last step to the first.",
+    "truncated": "the gradient carried back from step t + 1 is overwritten by dh[t]; they add up.",
+    "mean_B": "the gradients by the weights are divided by B: they are sums over the batch.",
+    "mean_T": "the gradients by the weights are divided by T: they are sums over the steps.",
+    "mean_TB": "the gradients by the weights are divided by T B: they are sums over steps and batch.",
+    "first_step_only": "the gradients by weights and biases are overwritten at every step; they add up.",
+    "db_first_step_only": "the gradients by the biases are overwritten at every step; they add up.",
+    "db_mean": "the gradients by the biases are means over the batch, and should be sums.",
+    "dh0_zero": "dh0 is zero: what the loop carries past the first step is dh0.",
+    "dh0_early": "dh0 is a step early: it is the gradient by the first h, and goes through that step too.",
+    "dh0_direct": "dh0 lacks the way through the gates: it has only dh z of the first step.",
+    "no_W_h": "dh lacks all that goes through W_h.",
+    "dh_no_r": "dh lacks the way through the reset gate.",
+    "dh_no_z": "dh lacks the way through the update gate.",
+    "dh_no_n": "dh lacks the way through the candidate.",
+    "dh_r_z_swapped": "in dh, da_r meets W_hz and da_z meets W_hr.",
+    "dh_transposed": "dh is multiplied by the transposed blocks of W_h.",
+    "dx_transposed": "dx is multiplied by the transposed blocks of W_x.",
+    "dx_W_h": "dx is made with W_h where W_x belongs.",
+    "dx_no_r": "dx lacks the way through the reset gate.",
+    "dx_no_z": "dx lacks the way through the update gate.",
+    "dx_no_n": "dx lacks the way through the candidate.",
+    "dx_reversed": "dx is in the order in which the loop made it, the last step first.",
+    "W_x_h": "dW_x is made with h_{t-1} where x_t belongs.",
+    "W_h_x": "dW_h is made with x_t where h_{t-1} belongs.",
+    "r_z_blocks": "the row blocks of the gradients lie as z, r, n, and should as r, z, n.",
+    "n_r_z_blocks": "the row blocks of the gradients lie as n, r, z, and should as r, z, n.",
+}
+
+BACKWARD_AFTER = {
+    "r_h": "da_r has h_{t-1} where W_hn h_{t-1} + b_hn belongs.",
+    "r_no_b": "da_r lacks b_hn: r multiplies W_hn h_{t-1} + b_hn.",
+    "r_dq": "da_r starts from da_n r, and should from da_n.",
+    "db_h_is_db_x": "db_h is taken as db_x: in its rows of n, r is missing.",
+    "db_x_is_db_h": "db_x is taken as db_h: its rows of n have no r.",
+}
+
+BACKWARD_BEFORE = {
+    "r_no_W": "da_r lacks W_hn: r acts on h_{t-1} before the product, so dr is (W_hn^T da_n) h_{t-1}.",
+    "r_rh": "da_r has r h_{t-1} where h_{t-1} belongs.",
+    "db_h_r": "db_hn has an r that is not there: b_hn stands outside of the reset gate.",
+}
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
+    if "other_variant" in on:
+        reset_after = not reset_after
+    order = {"r_z_blocks": (1, 0, 2), "n_r_z_blocks": (1, 2, 0)}.get("".join(on & BLOCKS), (0, 1, 2))
+    W_xr, W_xz, W_xn = (np.split(W_x, 3)[k] for k in order)
+    W_hr, W_hz, W_hn = (np.split(W_h, 3)[k].T if "transposed" in on else np.split(W_h, 3)[k] for k in order)
+    b_xr, b_xz, b_xn = (np.split(b_x * ("no_b_x" not in on), 3)[k] for k in order)
+    b_hr, b_hz, b_hn = (np.split(b_h * ("no_b_h" not in on), 3)[k] for k in order)
+    gate = np.tanh if "gates_tanh" in on else sigmoid
+    candidate = sigmoid if "n_sigmoid" in on else np.asarray if "n_linear" in on else np.tanh
+    h = 0 * h0 if "h0_zero" in on else h0
+    steps, states = [], []
+    for x_t in x[::-1] if "reversed" in on else x:
+        before = h0 if "h_not_carried" in on else h
+        r = gate(x_t @ W_xr.T + b_xr + before @ W_hr.T + b_hr)
+        z = gate(x_t @ W_xz.T + b_xz + before @ W_hz.T + b_hz)
+        acting = (
+            np.ones_like(r) if "no_r" in on else z if "r_is_z" in on else 1 - r if "one_minus_r" in on else r
+        )
+        seen = 0 * before if "n_without_h" in on else before
+        if reset_after:
+            q = seen @ W_hn.T + b_hn
+            a_n = x_t @ W_xn.T + b_xn + acting * q
+            if "b_h_outside" in on:
+                a_n += (1 - acting) * b_hn
+            if "r_around_all" in on:
+                a_n = acting * (x_t @ W_xn.T + b_xn + q)
+        else:
+            q = acting * seen
+            a_n = x_t @ W_xn.T + b_xn + q @ W_hn.T + b_hn
+        n = candidate(a_n)
+        new = (z * n + (1 - z) * before) if "z_swapped" in on else (1 - z) * n + z * before
+        if "h_sum" in on:
+            new = n + z * before
+        if "h_only_n" in on:
+            new = (1 - z) * n
+        steps.append((x_t, before, new, r, z, n, q))
+        states.append(before if "returns_before" in on else new)
+        h = new
+    return np.array(states), (steps, W_x, W_h, b_h, reset_after)
+
+
+BLOCKS = {"r_z_blocks", "n_r_z_blocks"}
+
+
+def gru_backward(on, dh, dh_T, cache):
+    steps, W_x, W_h, b_h, reset_after = cache
+    T, B, H = dh.shape
+    W_r, W_z, W_n = np.split(W_h, 3)
+    dx, dW_x, dW_h = np.zeros((T, B, W_x.shape[1])), np.zeros_like(W_x), np.zeros_like(W_h)
+    db_x, db_h = np.zeros(3 * H), np.zeros(3 * H)
+    carried = 0 * dh_T if "dh_T_dropped" in on else dh_T
+    after = reset_after != ("other_variant" in on)
+    for t in range(T) if "forward_in_time" in on else reversed(range(T)):
+        x_t, before, h_t, r, z, n, q = steps[t]
+        if "other_variant" in on:
+            q = before @ W_n.T + b_h[2 * H :] if after else r * before
+        dh_t = dh[T - 1 - t] if "dh_reversed" in on else dh[t]
+        if "dh_ignored" in on or ("dh_last_only" in on and t < T - 1):
+            dh_t = 0 * dh_t
+        if "dh_T_every_step" in on and t < T - 1:
+            dh_t = dh_t + dh_T
+        total = dh_t if "truncated" in on and t < T - 1 else dh_t + carried
+
+        share = z if "z_swapped" in on or "n_by_z" in on else np.ones_like(z) if "n_no_z" in on else 1 - z
+        slope = 1 - n**2
+        if "n_no_derivative" in on:
+            slope = np.ones_like(n)
+        if "n_sigmoid_derivative" in on:
+            slope = n * (1 - n)
+        if "n_no_square" in on:
+            slope = 1 - n
+        dn = total * share * (-1 if "n_sign" in on else 1)
+        da_n = dn * slope
+
+        z_sees = (h_t if "z_h_t" in on else before * ("z_no_h" not in on)) - n * ("z_no_n" not in on)
+        slope = z * (1 - z)
+        if "z_no_derivative" in on:
+            slope = np.ones_like(z)
+        if "z_tanh_derivative" in on:
+            slope = 1 - z**2
+        if "z_r_derivative" in on:
+            slope = r * (1 - r)
+        da_z = total * z_sees * slope * (-1 if "z_sign" in on else 1)
+
+        slope = r * (1 - r)
+        if "r_no_derivative" in on:
+            slope = np.ones_like(r)
+        if "r_tanh_derivative" in on:
+            slope = 1 - r**2
+        if "r_z_derivative" in on:
+            slope = z * (1 - z)
+        from_n = dn if "r_dn" in on else da_n
+        if after:
+            r_sees = before if "r_h" in on else q - b_h[2 * H :] if "r_no_b" in on else q
+            da_r = from_n * (r if "r_dq" in on else 1) * r_sees * slope
+            dq = da_n * r
+            through_n = (da_n if "no_r" in on or "no_r_dh" in on else dq) @ W_n
+            dW_n = (da_n if "no_r" in on or "no_r_dW" in on else dq).T @ before
+            db_n = da_n if "no_r" in on or "db_h_is_db_x" in on else dq
+        else:
+            r_sees = r * before if "r_rh" in on else before
+            da_r = (from_n if "r_no_W" in on else from_n @ W_n) * r_sees * slope
+            through_n = da_n @ W_n * (1 if "no_r" in on or "no_r_dh" in on else r)
+            dW_n = da_n.T @ (before if "no_r" in on or "no_r_dW" in on else r * before)
+            db_n = da_n * r if "db_h_r" in on else da_n
+        da_r = da_r * (0 if "r_missing" in on else -1 if "r_sign" in on else 1)
+
+        blocks = W_r, W_z
+        if "dh_r_z_swapped" in on:
+            blocks = W_z, W_r
+        if "dh_transposed" in on:
+            blocks, through_n = (W_r.T, W_z.T), _transposed(da_n, r, W_n, after)
+        ways = [da_r @ blocks[0] * ("dh_no_r" not in on), da_z @ blocks[1] * ("dh_no_z" not in on)]
+        ways.append(through_n * ("dh_no_n" not in on))
+        direct = 1 - z if "z_swapped" in on or "direct_1_z" in on else z
+        if "direct_whole" in on:
+            direct = np.ones_like(z)
+        direct = total * direct * ("direct_dropped" not in on)
+        to_the_first = t == 0 and "dh0_direct" in on
+        carried = direct + sum(ways) * ("no_W_h" not in on and not to_the_first)
+
+        keep = 0 if "first_step_only" in on else 1
+        keep_b = 0 if "db_first_step_only" in on else keep
+        da = np.hstack([da_r, da_z, da_n])
+        db = np.hstack([da_r, da_z, da_n * r if "db_x_is_db_h" in on else da_n])
+        to_x = np.hstack(
+            [da_r * ("dx_no_r" not in on), da_z * ("dx_no_z" not in on), da_n * ("dx_no_n" not in on)]
+        )
+        if "dx_W_h" in on:
+            dx[t] = to_x @ W_h
+        elif "dx_transposed" in on:
+            dx[t] = sum(part @ W.T for part, W in zip(np.split(to_x, 3, 1), np.split(W_x, 3), strict=True))
+        else:
+            dx[t] = to_x @ W_x
+        h_seen = h_t if "W_h_h_t" in on else x_t if "W_h_x" in on else before
+        if "W_h_h0_zero" in on and t == 0:
+            h_seen = 0 * before
+        if on & {"W_h_h_t", "W_h_x", "W_h_h0_zero"}:
+            dW_n = (da_n * r).T @ h_seen if after else da_n.T @ (r * h_seen)
+        dW_x = keep * dW_x + da.T @ (before if "W_x_h" in on else x_t)
+        dW_h = keep * dW_h + np.vstack([da_r.T @ h_seen, da_z.T @ h_seen, dW_n])
+        db_x = keep_b * db_x + db.sum(axis=0)
+        db_h = keep_b * db_h + np.hstack([da_r, da_z, db_n]).sum(axis=0)
+        if "dh0_early" in on and t == 0:
+            carried = total
+    if "db_mean" in on:
+        db_x, db_h = db_x / B, db_h / B
+    if "dx_reversed" in on:
+        dx = dx[::-1]
+    scale = B if "mean_B" in on else T if "mean_T" in on else T * B if "mean_TB" in on else 1
+    weights = [array / scale for array in (dW_x, dW_h, db_x, db_h)]
+    order = {"r_z_blocks": (1, 0, 2), "n_r_z_blocks": (2, 0, 1)}.get("".join(on & BLOCKS), (0, 1, 2))
+    weights = [np.concatenate([np.split(array, 3)[k] for k in order]) for array in weights]
+    return dx, carried * ("dh0_zero" not in on), *weights
+
+
+def _transposed(da_n, r, W_n, after):
+    return (da_n * r) @ W_n.T if after else da_n @ W_n.T * r
+
+
+def functions(*switches, part="backward"):
+    """A GRU's two functions, with errors in one of them."""
+    on = set(switches)
+    return {
+        "gru_forward": partial(gru_forward, on if part == "forward" else set()),
+        "gru_backward": partial(gru_backward, on if part == "backward" else set()),
+    }
+
+
+BANKS = {
+    "gru_forward_reset_after": (FORWARD | FORWARD_AFTER, "forward", ("forward", True)),
+    "gru_forward_reset_before": (FORWARD, "forward", ("forward", False)),
+    "gru_backward_reset_after": (BACKWARD | BACKWARD_AFTER, "backward", ("backward", True)),
+    "gru_backward_reset_before": (BACKWARD | BACKWARD_BEFORE, "backward", ("backward", False)),
+}
+"""By name: sentences, the function that has the error, and which of the exercise's tensors show it."""
