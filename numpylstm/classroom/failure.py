@@ -62,6 +62,47 @@ def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dt
     return dict(zip(names, got, strict=True))
 
 
+def expect_number(got: Any, name: str, whose: str) -> float:
+    """A single finite real number that a function returned.
+
+    Raises:
+        Failure: it is something else.
+    """
+    if isinstance(got, np.ndarray | np.generic) and np.shape(got):
+        raise Failure(f"{name} of {whose} has shape {np.shape(got)}, expected a single number.")
+    if not isinstance(got, int | float | np.ndarray | np.generic):
+        raise Failure(f"{name} of {whose} is {_what(got)}, expected a number.")
+    if np.iscomplexobj(got):
+        raise Failure(f"{name} of {whose} is complex, expected a real number.")
+    if not np.isfinite(got):
+        raise Failure(f"{name} of {whose} is {float(got)}, expected a finite number.")
+    return float(got)
+
+
+def the_one(
+    got: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]], tolerance: float = TOLERANCE
+) -> str | None:
+    """The sentence whose tensors are the ones that came: which error a wrong result looks like.
+
+    Args:
+        variants: what would come of each known error, by the sentence that names it.
+
+    Returns:
+        None if no variant is what came, or if more than one is: a guess would mislead.
+    """
+    found = [
+        sentence
+        for sentence, tensors in variants.items()
+        if all(_same(got[name], array, tolerance) for name, array in tensors.items())
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _same(got: Any, array: Any, tolerance: float) -> bool:
+    got, array = np.asarray(got), np.asarray(array)
+    return got.shape == array.shape and tensor_error(got, array, 0.0, tolerance).error <= tolerance
+
+
 def compare(
     got: Mapping[str, Any],
     expected: Mapping[str, Any],
