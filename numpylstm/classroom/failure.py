@@ -50,7 +50,10 @@ def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dt
         if not isinstance(array, np.ndarray | np.generic):
             raise Failure(f"{name} of {whose} is {_what(array)}, expected an array {tuple(shapes[name])}.")
         if np.shape(array) != tuple(shapes[name]):
-            raise Failure(f"{name} of {whose} has shape {np.shape(array)}, expected {tuple(shapes[name])}.")
+            raise Failure(
+                f"{name} of {whose} has shape {np.shape(array)}, expected {tuple(shapes[name])}.",
+                _other_order(np.shape(array), tuple(shapes[name])),
+            )
     for name, array in zip(names, got, strict=True):
         if array.dtype != dtype:
             raise Failure(
@@ -150,4 +153,18 @@ def _and(names: Sequence[str]) -> str:
 def _what(value: Any) -> str:
     if value is None:
         return "None"
-    return f"a {type(value).__name__}" if not isinstance(value, tuple) else f"a tuple of {len(value)}"
+    if isinstance(value, np.ndarray):
+        return f"a single array {value.shape}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _other_order(got: tuple[int, ...], expected: tuple[int, ...]) -> str | None:
+    """What a shape looks like whose first two axes are swapped."""
+    if len(got) < 2 or got == expected or (got[1], got[0], *got[2:]) != expected:
+        return None
+    return (
+        "the array is transposed." if len(got) == 2 else "the batch comes first: time does, then the batch."
+    )
