@@ -1,3 +1,5 @@
+"""03.1: the difference was taken backward: f(x) - f(x - h e_k)."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

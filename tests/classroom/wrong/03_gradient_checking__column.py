@@ -1,3 +1,5 @@
+"""03.1: forward_difference raised ValueError: f takes x of shape (5,), got (5, 1), in line 14: return along(x, lambda e: (f(x + h * e[:, None]) - f(x)) / h)"""
+
 import numpy as np
 
 TOLERANCE = 1e-9

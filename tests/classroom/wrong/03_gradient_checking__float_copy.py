@@ -1,3 +1,5 @@
+"""03.4: nothing of the step reached f: it is 1j * h, and the point a complex array."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.2: the step is too short: x - h e_k to x + h e_k."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

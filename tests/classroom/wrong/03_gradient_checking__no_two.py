@@ -1,3 +1,5 @@
+"""03.2: the difference was divided by h: it spans 2 h."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.1: an entry was not set back before the next one was moved."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

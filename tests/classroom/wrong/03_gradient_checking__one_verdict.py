@@ -1,3 +1,5 @@
+"""03.5: check_gradient returns True for 9 gradients, expected a list of as many True or False."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.1: gradient is wrong (4 %)."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

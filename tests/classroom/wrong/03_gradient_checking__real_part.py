@@ -1,3 +1,5 @@
+"""03.4: the real part was taken: the derivative is in the imaginary one."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.6: 0 / 0, or < where <= belongs."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.3: C(h) and C(2 h) were taken: C(h/2) and C(h) are meant."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.1: the whole of x was moved at once: only entry k is, for the derivative by x_k."""
+
 import numpy as np
 
 TOLERANCE = 1e-9

@@ -1,3 +1,5 @@
+"""03.1: an operation in place (+=, *=, out=) on an array that belongs to the caller."""
+
 import numpy as np
 
 TOLERANCE = 1e-9
