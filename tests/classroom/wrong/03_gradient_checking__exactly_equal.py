@@ -1,4 +1,4 @@
-"""03.5: check_gradient calls the right one, off by less than 1e-15, wrong; it is right: at most TOLERANCE = 1e-9 is allowed."""
+"""03.5: check_gradient calls the right one, off by less than 1e-15, wrong; it is right: at most"""
 
 import numpy as np
 
