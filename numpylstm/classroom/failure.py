@@ -101,6 +101,27 @@ def the_one(
     return found[0] if len(found) == 1 else None
 
 
+def compare_number(
+    got: float,
+    expected: float,
+    name: str,
+    variants: Mapping[str, float] | None = None,
+    tolerance: float = TOLERANCE,
+    where: str = "",
+) -> None:
+    """Hold a number against what it should be, and against what each known error would make of it.
+
+    Raises:
+        Failure: it is off by more than the tolerance, relative to the larger of the two.
+    """
+    if _same(got, expected, tolerance):
+        return
+    tensors = {sentence: {name: np.array(value)} for sentence, value in (variants or {}).items()}
+    raise Failure(
+        f"{name} is {got:.6g}{where and ' ' + where}, expected {expected:.6g}.", the_one({name: got}, tensors)
+    )
+
+
 def _same(got: Any, array: Any, tolerance: float) -> bool:
     got, array = np.asarray(got), np.asarray(array)
     return got.shape == array.shape and tensor_error(got, array, 0.0, tolerance).error <= tolerance
