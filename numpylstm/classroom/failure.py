@@ -123,7 +123,7 @@ def compare_number(
 
 
 def _same(got: Any, array: Any, tolerance: float) -> bool:
-    got, array = np.asarray(got), np.asarray(array)
+    got, array = np.asarray(got) * 1.0, np.asarray(array) * 1.0  # differences of whole numbers too
     return got.shape == array.shape and tensor_error(got, array, 0.0, tolerance).error <= tolerance
 
 
@@ -147,7 +147,7 @@ def compare(
     """
     floor = 1e-4 * max((float(np.linalg.norm(np.ravel(array))) for array in expected.values()), default=0.0)
     errors = {
-        name: tensor_error(np.asarray(got[name]), np.asarray(array), floor, tolerance).error
+        name: tensor_error(np.asarray(got[name]) * 1.0, np.asarray(array) * 1.0, floor, tolerance).error
         for name, array in expected.items()
     }
     wrong = [name for name, error in errors.items() if not error <= tolerance]
