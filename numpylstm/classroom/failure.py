@@ -73,10 +73,10 @@ def expect_number(got: Any, name: str, whose: str) -> float:
     """
     if isinstance(got, np.ndarray | np.generic) and np.shape(got):
         raise Failure(f"{name} of {whose} has shape {np.shape(got)}, expected a single number.")
+    if isinstance(got, complex) or np.iscomplexobj(got):
+        raise Failure(f"{name} of {whose} is complex, expected a real number.")
     if not isinstance(got, int | float | np.ndarray | np.generic):
         raise Failure(f"{name} of {whose} is {_what(got)}, expected a number.")
-    if np.iscomplexobj(got):
-        raise Failure(f"{name} of {whose} is complex, expected a real number.")
     if not np.isfinite(got):
         raise Failure(f"{name} of {whose} is {float(got)}, expected a finite number.")
     return float(got)

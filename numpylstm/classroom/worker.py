@@ -54,7 +54,7 @@ def encode(value: Any, arrays: list[np.ndarray], kept: dict[int, Any], functions
             return {kind.__name__: [encode(item, arrays, kept, functions) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(item, arrays, kept, functions) for key, item in value.items()}}
-    if isinstance(value, np.random.Generator) and isinstance(value.bit_generator, np.random.PCG64):
+    if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ == "PCG64":
         return {"generator": value.bit_generator.state}
     table, name = (functions, "function") if callable(value) else (kept, "kept")
     number = len(table)
@@ -103,9 +103,9 @@ def decode(
         items = value["dict"].items()
         return {key: decode(item, stream, of_kept, of_function, arrays) for key, item in items}
     if "generator" in value:
-        bits = np.random.PCG64()
-        bits.state = value["generator"]
-        return np.random.Generator(bits)
+        rng = np.random.default_rng(0)
+        rng.bit_generator.state = value["generator"]
+        return rng
     if "function" in value:
         return of_function(value["function"])
     return of_kept(value["kept"], str(value.get("type", "")))

@@ -65,30 +65,20 @@ def test_what_is_right_passes_however_it_is_written(near, path):
     exercise = EXERCISES[path.name[:2]]
     report = check(exercise, path)
     assert report.passed, report.text()
-    for seed in (1, 2):
-        hidden = checking.run(exercise, exercise.hidden, path, seed=seed)
-        assert hidden.passed, hidden.text()
+    hidden = checking.run(exercise, exercise.hidden, path, seed=1)
+    assert hidden.passed, hidden.text()
 
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
 def test_what_is_wrong_is_told_what_is_wrong_with_it(near, path):
-    report = check(EXERCISES[path.name[:2]], path)
-    expected = planned(path)
+    exercise = EXERCISES[path.name[:2]]
+    report, expected = check(exercise, path), planned(path)
     assert re.match(r"\d\d\.\d+: ...", expected)
     assert said(report).startswith(expected), report.text()
-
-
-@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
-def test_what_is_wrong_does_not_pass_by_luck_nor_gets_another_name(near, path):
-    exercise = EXERCISES[path.name[:2]]
-    names = {check.__name__ for check in exercise.hidden}
-    hit = checking.run(exercise, exercise.checks, path, seed=77)
-    assert not hit.passed
-    named = hit.first.failure.looks_like
-    if named and named[:20] != planned(path)[6:26] and hit.first.number == planned(path)[:4]:
-        assert check(exercise, path).first.failure.looks_like is None, hit.text()
-    # Whatever is random in the checks is looked at once more in grading.
-    assert names <= {check.__name__ for check in exercise.checks}
+    # The same check with other numbers finds the same: neither luck, nor another name for it.
+    failed = exercise.checks[int(report.first.number[3:]) - 1]
+    again = checking.run(exercise, [failed], path, seed=77).first
+    assert again is not None and again.failure.looks_like == report.first.failure.looks_like
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -106,14 +96,14 @@ def test_an_exercise_says_what_is_given_what_to_write_and_how_to_check(number):
     for part in ("](target.png)", "## Given", "## To write", "## To check", "without marks"):
         assert part in text
     assert f"numpylstm exercise check {number}" in text and f"numpylstm exercise hint {number}" in text
-    assert re.search(r"`?\((T|n|B|length|\.\.\.)\b?.*\)`?", text), "shapes"
+    assert re.search(r"\((T|n|\d*H|length)\b", text), "shapes"
     stub = (exercise.folder / "exercise.py").read_text(encoding="utf-8")
     for node in ast.parse(stub).body:
         if isinstance(node, ast.FunctionDef):
             assert f"`{node.name}(" in text
             assert ast.get_docstring(node) and "write this part" in ast.unparse(node)
     assert len(exercise.hints) == 3 and all(len(hint) > 80 for hint in exercise.hints)
-    assert exercise.checks and exercise.hidden and exercise.marks == 0
+    assert set(exercise.hidden) <= set(exercise.checks) and exercise.hidden and exercise.marks == 0
     picture = (exercise.folder / "target.png").read_bytes()
     assert picture.startswith(b"\x89PNG") and 10_000 < len(picture) <= 60_000
 

@@ -139,7 +139,7 @@ def _in_turn(x, h0, c0, W_x, W_h, b) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts], at) for name, at in axis.items()}
 
 
-def ragged_errors(x, h0, c0, W_x, W_h, b, lengths) -> dict[str, Arrays]:
+def ragged_errors(lengths, x, h0, c0, W_x, W_h, b) -> dict[str, Arrays]:
     args, last = (h0, c0, W_x, W_h, b), len(x) - 1
 
     def by(rule: Callable[..., Any], lengths: np.ndarray = lengths) -> Arrays:
@@ -199,7 +199,7 @@ def check_forward(student: Student, args: list[np.ndarray], lengths: Any = None,
     got = expect_tensors(student.call("lstm_forward", *call), shapes, "lstm_forward")
 
     def looks_like(_: list[str]) -> str | None:
-        return the_one(got, sequence_errors(*args) if lengths is None else ragged_errors(*args, lengths))
+        return the_one(got, sequence_errors(*args) if lengths is None else ragged_errors(lengths, *args))
 
     compare(got, truth(*call), looks_like=looks_like, where=where)
 

@@ -156,7 +156,8 @@ def truncated(
         grads = grads[:1]
     if slip == "first":
         grads = grads[-1:]
-    return {"grad": sum(grads) / (len(grads) if slip == "pieces" else 1), **_of(state)}
+    total = np.mean(grads, axis=0) if slip == "pieces" else np.sum(grads, axis=0)
+    return {"grad": total, **_of(state)}
 
 
 def _of(state: State) -> dict[str, np.ndarray]:
