@@ -130,7 +130,7 @@ def complex_forwards(student: Student, rng: np.random.Generator) -> None:
         slopes = {f"d{key}": array.imag / STEP for key, array in got.items()}
         if not any(slope.any() for slope in slopes.values()):
             raise Failure(
-                f"the imaginary parts of y1 and y2 are 0 for a complex {name}: the complex step sees nothing.",
+                f"the imaginary parts of y1 and y2 are 0 for a complex {name}: a complex step sees nothing.",
                 "np.abs, .real or an array made for floats dropped the imaginary part.",
             )
         right = {f"d{key}": array.imag / STEP for key, array in expected.items()}
