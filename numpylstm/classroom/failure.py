@@ -25,6 +25,18 @@ class Failure(Exception):
         self.message, self.looks_like, self.detail = message, looks_like, detail
 
 
+def expect_parts(got: Any, names: Sequence[str], whose: str) -> tuple[Any, ...]:
+    """What a function returned, if it is a tuple of as many parts as there are names, of whatever kind.
+
+    Raises:
+        Failure: it is something else.
+    """
+    if not isinstance(got, tuple | list) or len(got) != len(names):
+        came = f"{len(got)} values" if isinstance(got, tuple | list) else _what(got)
+        raise Failure(f"{whose} returns {came}, expected {len(names)}: {', '.join(names)}.")
+    return tuple(got)
+
+
 def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dtype: Any = float) -> dict:
     """The parts of what a function returned by name, if they are arrays of these shapes and this dtype.
 
@@ -43,9 +55,7 @@ def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dt
         got = tuple(got[name] for name in names)
     elif len(names) == 1 and not isinstance(got, tuple):
         got = (got,)
-    if not isinstance(got, tuple | list) or len(got) != len(names):
-        came = f"{len(got)} values" if isinstance(got, tuple | list) else _what(got)
-        raise Failure(f"{whose} returns {came}, expected {len(names)}: {', '.join(names)}.")
+    got = expect_parts(got, names, whose)
     for name, array in zip(names, got, strict=True):
         if not isinstance(array, np.ndarray | np.generic):
             raise Failure(f"{name} of {whose} is {_what(array)}, expected an array {tuple(shapes[name])}.")
@@ -73,13 +83,14 @@ def expect_number(got: Any, name: str, whose: str) -> float:
     """
     if isinstance(got, np.ndarray | np.generic) and np.shape(got):
         raise Failure(f"{name} of {whose} has shape {np.shape(got)}, expected a single number.")
-    if isinstance(got, complex) or np.iscomplexobj(got):
-        raise Failure(f"{name} of {whose} is complex, expected a real number.")
-    if not isinstance(got, int | float | np.ndarray | np.generic):
+    if not isinstance(got, int | float | complex | np.ndarray | np.generic):
         raise Failure(f"{name} of {whose} is {_what(got)}, expected a number.")
-    if not np.isfinite(got):
-        raise Failure(f"{name} of {whose} is {float(got)}, expected a finite number.")
-    return float(got)
+    value = np.asarray(got)
+    if np.iscomplexobj(value):
+        raise Failure(f"{name} of {whose} is complex, expected a real number.")
+    if not np.isfinite(value):
+        raise Failure(f"{name} of {whose} is {value}, expected a finite number.")
+    return float(value)
 
 
 def the_one(
@@ -178,7 +189,7 @@ def _what(value: Any) -> str:
         return f"a single array {value.shape}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    kind = type(value).__name__
+    kind = getattr(value, "type_name", "") or type(value).__name__  # of a `Kept`, what it stands for
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 

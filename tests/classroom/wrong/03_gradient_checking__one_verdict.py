@@ -1,4 +1,4 @@
-"""03.5: check_gradient returns True for 9 gradients, expected a list of as many True or False."""
+"""03.5: check_gradient returns True, expected a list of True or False."""
 
 import numpy as np
 

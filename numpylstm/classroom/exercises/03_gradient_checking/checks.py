@@ -205,14 +205,12 @@ def judge(student: Student, rng: np.random.Generator, f: Any, x: Any, candidates
     candidates = [candidates[k] for k in rng.permutation(len(candidates))]
     gradients = tuple(gradient for _, gradient, _ in candidates)
     got = student.call("check_gradient", f, x, gradients)
-    if not isinstance(got, list | tuple | np.ndarray) or np.shape(got) != (len(candidates),):
-        came = f"{len(got)} values" if isinstance(got, list | tuple | np.ndarray) else repr(got)
-        raise Failure(
-            f"check_gradient returns {came} for {len(candidates)} gradients, expected a list of as many "
-            "True or False."
-        )
-    if any(np.asarray(one).dtype.kind != "b" for one in got):
-        raise Failure(f"check_gradient returns {list(got)}, expected a list of True or False.")
+    if not isinstance(got, list | tuple) and not (isinstance(got, np.ndarray) and got.ndim == 1):
+        raise Failure(f"check_gradient returns {got!r:.60}, expected a list of True or False.")
+    if len(got) != len(candidates):
+        raise Failure(f"check_gradient returns {len(got)} values for {len(candidates)} gradients.")
+    if not all(isinstance(said, bool | np.bool_) for said in got):
+        raise Failure(f"check_gradient returns {got!r:.60}, expected a list of True or False.")
     for said, (name, _, right) in zip(got, candidates, strict=True):
         if bool(said) != right:
             looks_like = None

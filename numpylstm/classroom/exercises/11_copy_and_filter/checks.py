@@ -14,6 +14,7 @@ from numpylstm.classroom import (
     compare,
     compare_number,
     expect_number,
+    expect_parts,
     expect_tensors,
     the_one,
 )
@@ -111,9 +112,8 @@ def check_lstm(student: Student, rng: np.random.Generator) -> None:
     shapes: dict[str, tuple[int, ...]] = {"W_x": (4, 1), "W_h": (4, 1), "b": (4,)}
     for a in (0.5 + 0.4 * float(rng.uniform()), 0.05 + 0.2 * float(rng.uniform()), 0.99):
         got = student.call("one_pole_lstm", a)
-        if not isinstance(got, tuple | list) or len(got) != 4:
-            raise Failure("one_pole_lstm returns no tuple of four: W_x, W_h, b, w.")
-        parts = expect_tensors(tuple(got[:3]), shapes, "one_pole_lstm")
+        got = expect_parts(got, ("W_x", "W_h", "b", "w"), "one_pole_lstm")
+        parts = expect_tensors(got[:3], shapes, "one_pole_lstm")
         parts["w"] = np.array(expect_number(got[3], "w", "one_pole_lstm"))
         x = np.sign(rng.normal(size=150)) * rng.uniform(0, 1, 150)
         y = filtered(x, a, 0)

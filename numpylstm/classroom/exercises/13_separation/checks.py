@@ -11,6 +11,7 @@ from numpylstm.classroom import (
     compare,
     compare_number,
     expect_number,
+    expect_parts,
     expect_tensors,
     the_one,
 )
@@ -42,8 +43,7 @@ def estimates(x: Any, a1: Any, a2: Any, eps: float) -> Arrays:
 
 def ask(student: Student, given: Arrays, eps: float, dtype: Any = float) -> tuple[Arrays, Any]:
     got = student.call("mask_forward", given["x"], given["a1"], given["a2"], eps, kept=(2,))
-    if not isinstance(got, tuple) or len(got) != 3:
-        raise Failure("mask_forward returns no tuple of three: y1, y2, cache.")
+    got = expect_parts(got, ("y1", "y2", "cache"), "mask_forward")
     if dtype is complex and any(isinstance(y, np.ndarray) and y.dtype == float for y in got[:2]):
         name = "y1" if got[0].dtype == float else "y2"
         raise Failure(
@@ -239,10 +239,9 @@ def check_loss(
 ) -> None:
     y1, y2, s1, s2 = (rng.uniform(0, 2, shape) for _ in range(4))
     got = student.call("discriminative_loss", y1, y2, s1, s2, gamma)
-    if not isinstance(got, tuple | list) or len(got) != 3:
-        raise Failure("discriminative_loss returns no tuple of three: loss, dy1, dy2.")
+    got = expect_parts(got, ("loss", "dy1", "dy2"), "discriminative_loss")
     loss = expect_number(got[0], "loss", "discriminative_loss")
-    tensors = expect_tensors(tuple(got[1:]), {"dy1": shape, "dy2": shape}, "discriminative_loss")
+    tensors = expect_tensors(got[1:], {"dy1": shape, "dy2": shape}, "discriminative_loss")
     pair, truth = np.concatenate([y1, y2], axis=-1), np.concatenate([s1, s2], axis=-1)
     expected, dy = nl.losses.discriminative(pair, truth, gamma=gamma)
     compare_number(
