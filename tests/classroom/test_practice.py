@@ -6,6 +6,7 @@ sentence "Looks like: ...", or the message where nothing is known.
 
 import ast
 import re
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,28 @@ def test_an_error_is_named_only_if_one_alone_gives_what_came():
     assert the_one(came, {"a": one, "b": dict(one)}) is None
     assert the_one(came, {"shape": {"y": np.ones(3)}, "nan": {"y": np.full(2, np.nan)}}) is None
     assert the_one({"n": np.array(3)}, {"a": {"n": np.array(3.0)}}) == "a"
+
+
+def test_two_errors_in_an_lstm_step_are_never_named_as_one():
+    checks = EXERCISES["05"].module
+    x, h, c, W_x, W_h, b = checks.problem(np.random.default_rng(0), 1, 3, 4, 2)
+    args = {"x": x[0], "h": h, "c": c, "W_x": W_x, "W_h": W_h, "b": b}
+    changes = [
+        {"b": 0 * b},
+        {"W_h": 0 * W_h},
+        {"W_x": 0 * W_x},
+        {"candidate": checks.sigmoid},
+        {"out": np.array},
+        {"out": checks.sigmoid},
+        {"c": h},
+        {"blocks": "ifgo"},
+        {"blocks": "ofig"},
+    ]
+    for change in changes:
+        assert the_one(checks.cell(**(args | change)), checks.step_errors(**args)) is not None
+    for one, other in combinations(changes, 2):
+        if one.keys() != other.keys():
+            assert the_one(checks.cell(**(args | one | other)), checks.step_errors(**args)) is None
 
 
 def test_numbers_are_held_against_numbers():

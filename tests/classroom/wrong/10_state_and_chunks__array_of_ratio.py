@@ -1,4 +1,4 @@
-"""10.6: the ratio of seam_ratio has shape (4,), expected a single number."""
+"""10.6: the ratio of seam_ratio has shape (3,), expected a single number."""
 
 import numpy as np
 

@@ -251,8 +251,8 @@ def fluxes(student: Student, rng: np.random.Generator) -> None:
 
 def seam_ratios(student: Student, rng: np.random.Generator) -> None:
     """seam ratio"""
-    for _ in range(3):
-        block, F = int(rng.integers(2, 6)), int(rng.integers(1, 4))
+    for block in (*(int(n) for n in rng.integers(3, 7, size=2)), 2):
+        F = int(rng.integers(1, 4))
         T = int(rng.integers(2 * block + 2, 5 * block))
         mask = rng.uniform(size=(T, F))
         mask[: 2 * block] *= 0.5  # so that it matters which frames are taken together
