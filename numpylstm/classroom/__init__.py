@@ -13,7 +13,20 @@ the library (`compare`), or raises a `Failure` in words of its own:
 
 from .checking import CheckReport, check
 from .exercise import Exercise, exercises
-from .failure import Failure, compare, expect_tensors
+from .failure import Failure, compare, compare_number, expect_number, expect_parts, expect_tensors, the_one
 from .student import Student
 
-__all__ = ["CheckReport", "Exercise", "Failure", "Student", "check", "compare", "exercises", "expect_tensors"]
+__all__ = [
+    "CheckReport",
+    "Exercise",
+    "Failure",
+    "Student",
+    "check",
+    "compare",
+    "compare_number",
+    "exercises",
+    "expect_number",
+    "expect_parts",
+    "expect_tensors",
+    "the_one",
+]

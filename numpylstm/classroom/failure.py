@@ -25,6 +25,18 @@ class Failure(Exception):
         self.message, self.looks_like, self.detail = message, looks_like, detail
 
 
+def expect_parts(got: Any, names: Sequence[str], whose: str) -> tuple[Any, ...]:
+    """What a function returned, if it is a tuple of as many parts as there are names, of whatever kind.
+
+    Raises:
+        Failure: it is something else.
+    """
+    if not isinstance(got, tuple | list) or len(got) != len(names):
+        came = f"{len(got)} values" if isinstance(got, tuple | list) else _what(got)
+        raise Failure(f"{whose} returns {came}, expected {len(names)}: {', '.join(names)}.")
+    return tuple(got)
+
+
 def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dtype: Any = float) -> dict:
     """The parts of what a function returned by name, if they are arrays of these shapes and this dtype.
 
@@ -43,17 +55,14 @@ def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dt
         got = tuple(got[name] for name in names)
     elif len(names) == 1 and not isinstance(got, tuple):
         got = (got,)
-    if not isinstance(got, tuple | list) or len(got) != len(names):
-        came = f"{len(got)} values" if isinstance(got, tuple | list) else _what(got)
-        raise Failure(f"{whose} returns {came}, expected {len(names)}: {', '.join(names)}.")
+    got = expect_parts(got, names, whose)
     for name, array in zip(names, got, strict=True):
         if not isinstance(array, np.ndarray | np.generic):
             raise Failure(f"{name} of {whose} is {_what(array)}, expected an array {tuple(shapes[name])}.")
         if np.shape(array) != tuple(shapes[name]):
-            turned = np.shape(array) == tuple(shapes[name])[::-1]
             raise Failure(
                 f"{name} of {whose} has shape {np.shape(array)}, expected {tuple(shapes[name])}.",
-                "its transpose: the factors of a product stand the wrong way round." if turned else None,
+                _other_order(np.shape(array), tuple(shapes[name])),
             )
     for name, array in zip(names, got, strict=True):
         if array.dtype != dtype:
@@ -64,6 +73,69 @@ def expect_tensors(got: Any, shapes: Mapping[str, Sequence[int]], whose: str, dt
         if not np.isfinite(array).all():
             raise Failure(f"{name} of {whose} has entries that are not finite.")
     return dict(zip(names, got, strict=True))
+
+
+def expect_number(got: Any, name: str, whose: str) -> float:
+    """A single finite real number that a function returned.
+
+    Raises:
+        Failure: it is something else.
+    """
+    if isinstance(got, np.ndarray | np.generic) and np.shape(got):
+        raise Failure(f"{name} of {whose} has shape {np.shape(got)}, expected a single number.")
+    if not isinstance(got, int | float | complex | np.ndarray | np.generic):
+        raise Failure(f"{name} of {whose} is {_what(got)}, expected a number.")
+    value = np.asarray(got)
+    if np.iscomplexobj(value):
+        raise Failure(f"{name} of {whose} is complex, expected a real number.")
+    if not np.isfinite(value):
+        raise Failure(f"{name} of {whose} is {value}, expected a finite number.")
+    return float(value)
+
+
+def the_one(
+    got: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]], tolerance: float = TOLERANCE
+) -> str | None:
+    """The sentence whose tensors are the ones that came: which error a wrong result looks like.
+
+    Args:
+        variants: what would come of each known error, by the sentence that names it.
+
+    Returns:
+        None if no variant is what came, or if more than one is: a guess would mislead.
+    """
+    found = [
+        sentence
+        for sentence, tensors in variants.items()
+        if all(_same(got[name], array, tolerance) for name, array in tensors.items())
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def compare_number(
+    got: float,
+    expected: float,
+    name: str,
+    variants: Mapping[str, float] | None = None,
+    tolerance: float = TOLERANCE,
+    where: str = "",
+) -> None:
+    """Hold a number against what it should be, and against what each known error would make of it.
+
+    Raises:
+        Failure: it is off by more than the tolerance, relative to the larger of the two.
+    """
+    if _same(got, expected, tolerance):
+        return
+    tensors = {sentence: {name: np.array(value)} for sentence, value in (variants or {}).items()}
+    raise Failure(
+        f"{name} is {got:.6g}{where and ' ' + where}, expected {expected:.6g}.", the_one({name: got}, tensors)
+    )
+
+
+def _same(got: Any, array: Any, tolerance: float) -> bool:
+    got, array = np.asarray(got) * 1.0, np.asarray(array) * 1.0  # differences of whole numbers too
+    return got.shape == array.shape and tensor_error(got, array, 0.0, tolerance).error <= tolerance
 
 
 def compare(
@@ -92,7 +164,7 @@ def compare(
             raise Failure(f"{name}{where and ' ' + where}: expected shape {np.shape(array)}, got {what}.")
     floor = 1e-4 * max((float(np.linalg.norm(np.ravel(array))) for array in expected.values()), default=0.0)
     errors = {
-        name: tensor_error(np.asarray(got[name]), np.asarray(array), floor, tolerance).error
+        name: tensor_error(np.asarray(got[name]) * 1.0, np.asarray(array) * 1.0, floor, tolerance).error
         for name, array in expected.items()
     }
     wrong = [name for name, error in errors.items() if not error <= tolerance]
@@ -119,4 +191,18 @@ def _and(names: Sequence[str]) -> str:
 def _what(value: Any) -> str:
     if value is None:
         return "None"
-    return f"a {type(value).__name__}" if not isinstance(value, tuple) else f"a tuple of {len(value)}"
+    if isinstance(value, np.ndarray):
+        return f"a single array {value.shape}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    kind = getattr(value, "type_name", "") or type(value).__name__  # of a `Kept`, what it stands for
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _other_order(got: tuple[int, ...], expected: tuple[int, ...]) -> str | None:
+    """What a shape looks like whose first two axes are swapped."""
+    if len(got) < 2 or got == expected or (got[1], got[0], *got[2:]) != expected:
+        return None
+    if len(got) == 2:
+        return "its transpose: the factors of a product stand the wrong way round."
+    return "the batch comes first: time does, then the batch."

@@ -70,8 +70,8 @@ class Student:
         """What a function of the file returns.
 
         Args:
-            args: numbers, texts, arrays, functions of this process, tuples, lists and dicts of them, and what
-                was kept before.
+            args: numbers, texts, arrays, Generators, functions of this process, tuples, lists and dicts of
+                them, and what was kept before.
             kept: which parts of a returned tuple stay over there, and come back as a `Kept`, to be handed to
                 later calls as the very objects they are.
 

@@ -27,8 +27,9 @@ class Broken(Exception):
 
 
 def write_message(stream: IO[bytes], message: Any, kept: dict[int, Any], functions: dict[int, Any]) -> None:
-    """Numbers, texts, None, arrays, and tuples, lists and dicts of them travel; a function as a number
-    to call it by. Of anything else only its number does: it stays here, in `kept`."""
+    """Numbers, texts, None, arrays, and tuples, lists and dicts of them travel; a Generator as the state it
+    is in, a function as a number to call it by. Of anything else only its number does: it stays here, in
+    `kept`."""
     arrays: list[np.ndarray] = []
     header = json.dumps(encode(message, arrays, kept, functions)).encode()
     stream.write(len(header).to_bytes(8, "little") + header)
@@ -53,6 +54,8 @@ def encode(value: Any, arrays: list[np.ndarray], kept: dict[int, Any], functions
             return {kind.__name__: [encode(item, arrays, kept, functions) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(item, arrays, kept, functions) for key, item in value.items()}}
+    if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ == "PCG64":
+        return {"generator": value.bit_generator.state}
     table, name = (functions, "function") if callable(value) else (kept, "kept")
     number = len(table)
     table[number] = value
@@ -99,6 +102,10 @@ def decode(
     if "dict" in value:
         items = value["dict"].items()
         return {key: decode(item, stream, of_kept, of_function, arrays) for key, item in items}
+    if "generator" in value:
+        rng = np.random.default_rng(0)
+        rng.bit_generator.state = value["generator"]
+        return rng
     if "function" in value:
         return of_function(value["function"])
     return of_kept(value["kept"], str(value.get("type", "")))

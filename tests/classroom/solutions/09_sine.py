@@ -1,0 +1,41 @@
+"""Exercise 09: windows with their targets, and the free run. The indices stand in README.md."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[float, Any], tuple[float, Any]]
+
+
+def windows(signal: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """signal (n,) -> x and target, both (length, n - length, 1).
+
+    x[t, k, 0] is signal[k + t], and target[t, k, 0] is signal[k + t + 1].
+    """
+    # SOLUTION BEGINS
+    count = signal.shape[0] - length
+    x = np.zeros((length, count, 1))
+    target = np.zeros((length, count, 1))
+    for t in range(length):
+        x[t, :, 0] = signal[t : t + count]
+        target[t, :, 0] = signal[t + 1 : t + 1 + count]
+    return x, target
+    # SOLUTION ENDS
+
+
+def free_run(step: Step, primed: np.ndarray, n: int) -> np.ndarray:
+    """The samples of `primed` (P,), then n predictions, each of them what the network hears next: (P + n,).
+
+    step(sample, state) -> (prediction of the next sample, state); the state is None at the beginning.
+    """
+    # SOLUTION BEGINS
+    tone = np.zeros(len(primed) + n)
+    tone[: len(primed)] = primed
+    memory = None
+    for place in range(len(tone) - 1):
+        guess, memory = step(tone[place], memory)
+        if place + 1 >= len(primed):
+            tone[place + 1] = guess
+    return tone
+    # SOLUTION ENDS
