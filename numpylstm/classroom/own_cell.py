@@ -309,7 +309,9 @@ def gradients(task: Task) -> dict[str, np.ndarray]:
 
 def along(gradients: Mapping[str, np.ndarray], directions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Gradients along directions (n, ...) of each tensor: what `derivatives` is to be held against."""
-    return {name: np.tensordot(directions[name], gradients[name], gradients[name].ndim) for name in directions}
+    return {
+        name: np.tensordot(directions[name], gradients[name], gradients[name].ndim) for name in directions
+    }
 
 
 def described(cell: Cell) -> Iterator[str]:
