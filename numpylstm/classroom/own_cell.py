@@ -41,7 +41,7 @@ FUNCTIONS = {
     "gauss": Function("exp(-a^2)", lambda a: np.exp(-a * a)),
 }
 
-# The grammar. u and w lie between -1 and 1 (arctan: ±1.6), v between 0 and 1, so that every state stays small.
+# The grammar. u and w lie in ±1 (arctan: ±1.6), v in [0, 1], so that every state stays small.
 SQUASHING, GATES = ("tanh", "soft", "sin", "arctan"), ("sigmoid", "bell", "gauss")
 RATES = (("0.6", "0.4"), ("0.7", "0.3"), ("0.8", "0.2"), ("0.9", "0.1"))  # of a leaky memory
 
@@ -155,10 +155,8 @@ def draw(number: int) -> Cell:
     first = (line("a_u", A_U_WITH_C if with_c else A_U), f"u = {u}(a_u)")
     second = (line("a_v", A_V_WITH_C if with_c else A_V), f"v = {v}(a_v)")
     if with_c:
-        last = (line("c_t", C_T), line("h_t", H_T_WITH_C))
-    else:
-        last = (line("a_w", A_W), f"w = {w}(a_w)", line("h_t", H_T))
-    return Cell(number, (*first, *second, *last))
+        return Cell(number, (*first, *second, line("c_t", C_T), line("h_t", H_T_WITH_C)))
+    return Cell(number, (*first, *second, line("a_w", A_W), f"w = {w}(a_w)", line("h_t", H_T)))
 
 
 # Reading an equation: sum := term (+ or - term)..., term := factor factor..., a name of a matrix taking the

@@ -155,7 +155,7 @@ def large(student: Student, rng: np.random.Generator) -> None:
         raise Failure(
             f"cell_backward is not done after {limit:.1f} s, with T = {len(task.x)}, where cell_forward "
             f"took {seconds:.2g} s.",
-            "differences or complex steps through the forward pass. A backward pass goes through the steps once.",
+            "differences or complex steps through the forward pass; a backward pass goes through it once.",
         ) from None
     # All entries of all tensors would take as long here: two directions in each are enough.
     directions = {f"d{name}": rng.normal(size=(2, *array.shape)) for name, array in task.point.items()}
