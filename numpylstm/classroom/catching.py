@@ -29,8 +29,8 @@ NAMES = ("x", "h0", "c0", "W_x", "W_h", "b")
 class FromAfar:
     """An implementation as two functions that can be called from another process.
 
-    The cache is a number for the caller, and stays here. Arguments are checked, so that what an implementation
-    answers to nonsense tells nothing about it.
+    The cache is a number for the caller, and stays here. Arguments are checked, so that what an
+    implementation answers to nonsense tells nothing about it.
     """
 
     def __init__(self, implementation: Any) -> None:
@@ -145,6 +145,6 @@ def put_to_the_test(
 def _rejected(kind: type) -> Failure:
     return Failure(
         f"a correct LSTM is rejected ({kind.__doc__}): no points, whatever else is caught.",
-        "a tolerance that is too narrow (correct code differs by 1e-12), or an expectation that is not in the "
-        "contract.",
+        "a tolerance that is too narrow (correct code differs by 1e-12), or something expected that is not "
+        "promised.",
     )

@@ -4,8 +4,8 @@
     h, h_T, c_T, cache = implementation.forward(x, h0, c0, W_x, W_h, b)
     dx, dh0, dc0, dW_x, dW_h, db = implementation.backward(dh, dh_T, dc_T, cache)
 
-x (T, B, D); h0, c0, h_T, c_T (B, H); W_x (4H, D), W_h (4H, H), b (4H,), row blocks o, i, f, g; h (T, B, H). Each
-gradient has the shape of what it is by. The equations stand in layers/lstm.py.
+x (T, B, D); h (T, B, H); h0, c0, h_T, c_T (B, H); W_x (4H, D), W_h (4H, H), b (4H,), row blocks o, i, f, g.
+Each gradient has the shape of what it is by. The equations stand in layers/lstm.py.
 
 A bug is a subclass of `Plain` that overrides one of its methods. Its docstring says what is wrong, in words
 for the student, and a comment where it shows if it does not show everywhere. Its details come from `rng`.
@@ -164,7 +164,7 @@ class Projected(Plain):
     """x projected for all steps at once, and nothing kept that can be computed again"""
 
     def forward(self, x: Any, h0: Any, c0: Any, W_x: Any, W_h: Any, b: Any) -> tuple[Any, ...]:
-        T, B, H = len(x), *h0.shape
+        T, (B, H) = len(x), h0.shape
         a = np.tensordot(x, W_x, (2, 1)) + b
         h, c = (np.empty((T + 1, B, H), np.result_type(a, h0, c0, W_h)) for _ in range(2))
         h[0], c[0] = h0, c0

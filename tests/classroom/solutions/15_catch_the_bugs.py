@@ -44,30 +44,29 @@ def catches(forward: Callable, backward: Callable) -> bool:
         return result, all(np.array_equal(arg, old) for arg, old in zip(args, before, strict=True))
 
     rng = np.random.default_rng(7)
-    for T, B, D, H, scale in ((10, 2, 2, 3, 0.7), (1, 3, 1, 2, 1.0), (3, 1, 3, 1, 1.0), (3, 2, 2, 2, 5.0)):
+    for T, B, D, H, scale in ((8, 2, 2, 2, 0.7), (1, 3, 1, 2, 4.0), (3, 2, 3, 1, 5.0), (3, 2, 2, 2, 1.0)):
         args, ds = problem(rng, T, B, D, H, scale)
         (*results, cache), clean = untouched(forward, args)
         others, other_ds = problem(rng, T, B, D, H, 1.0)
-        other_cache = forward(*others)[3]
-        backward(*other_ds, other_cache)
+        backward(*other_ds, forward(*others)[3])
         grads, clean_too = untouched(lambda *ds, cache=cache: backward(*ds, cache), ds)
         if not (clean and clean_too):
             return True
-        again = backward(*ds, cache)
-        pairs = list(zip(results, by_the_book(*args), strict=True)) + list(zip(again, grads, strict=True))
-        pairs += list(zip(forward(*args)[:3], results, strict=True))
-        pairs += [(grad, 100 * small) for grad, small in zip(backward(*(100 * d for d in ds), cache), grads)]
+        pairs = list(zip(results, by_the_book(*args), strict=True))
+        pairs += zip(forward(*args)[:3], results, strict=True)
+        pairs += zip(backward(*ds, cache), grads, strict=True)
+        pairs += zip(backward(*(100 * d for d in ds), cache), (100 * grad for grad in grads), strict=True)
         for k, grad in enumerate(grads):
-            # One direction for each row, so that an error in a single row is not lost among the others.
-            arg = args[k].reshape(len(args[k]), -1)
-            got, expected = np.empty(len(arg)), np.empty(len(arg))
-            for row in range(len(arg)):
-                direction = np.zeros(arg.shape)
-                direction[row] = rng.normal(size=arg.shape[1])
+            # Row by row in the last problem, so that an error in a single row is not lost among the others.
+            rows = [[row] for row in range(len(grad))] if scale == 1 and T == 3 else [range(len(grad))]
+            got, expected = np.empty(len(rows)), np.empty(len(rows))
+            for n, chosen in enumerate(rows):
+                direction = np.zeros(grad.shape)
+                direction[chosen] = rng.normal(size=direction[chosen].shape)
                 moved = list(args)
-                moved[k] = args[k] + 1e-20j * direction.reshape(args[k].shape)
-                expected[row] = loss(moved, ds).imag / 1e-20
-                got[row] = (direction * grad.reshape(arg.shape)).sum()
+                moved[k] = args[k] + 1e-20j * direction
+                expected[n] = loss(moved, ds).imag / 1e-20
+                got[n] = (direction * grad).sum()
             pairs.append((got, expected))
         if not all(results_right(got, expected) for got, expected in pairs):
             return True
