@@ -14,7 +14,7 @@ from .failure import Failure, TooSlow
 from .planted import RIGHT, Plain
 from .student import Student
 
-SECONDS = 100.0
+SECONDS = 50.0
 """For all implementations together."""
 
 TWICE = 2

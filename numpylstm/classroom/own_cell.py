@@ -72,7 +72,7 @@ C_T = (
     "{leak} c_{t-1} + {rest} u v",
     "{leak} c_{t-1} + {rest} (u - v c_{t-1})",
     "v c_{t-1} + (1 - v) u^2",
-    "v c_{t-1} + (1 - v) u h_{t-1}",
+    "v c_{t-1} + (1 - v) (u - v h_{t-1})",
     "{f}(c_{t-1} + u v)",
 )
 H_T_WITH_C = (

@@ -16,7 +16,7 @@ def cell_forward(
     # The cell of number 0:
     #     a_u = W_ux x_t + (V_ux x_t) (W_uh h_{t-1}) + b_u          u = soft(a_u)
     #     a_v = W_vx x_t + W_vh h_{t-1} + p_v u^2 + b_v             v = sigmoid(a_v)
-    #     c_t = v c_{t-1} + (1 - v) u h_{t-1}
+    #     c_t = v c_{t-1} + (1 - v) (u - v h_{t-1})
     #     h_t = 0.8 h_{t-1} + 0.2 u soft(c_t)
     h, c = state
     steps, hs = [], []
@@ -28,7 +28,7 @@ def cell_forward(
             1
             + np.exp(-(x_t @ params["W_vx"].T + h @ params["W_vh"].T + params["p_v"] * u**2 + params["b_v"]))
         )
-        c_new = v * c + (1 - v) * u * h
+        c_new = v * c + (1 - v) * (u - v * h)
         s = c_new / np.sqrt(1 + c_new**2)
         steps.append((x_t, h, c, left, right, a_u, u, v, c_new, s))
         h, c = 0.8 * h + 0.2 * u * s, c_new
@@ -48,9 +48,9 @@ def cell_backward(dh: np.ndarray, dfinal: tuple[np.ndarray, ...], cache: Any) ->
         d = dh_t + dh_next
         du = 0.2 * d * s
         dc = dc_next + 0.2 * d * u * (1 + c_new**2) ** -1.5
-        dv = dc * (c - u * h)
-        du = du + dc * (1 - v) * h
-        dh_next, dc_next = 0.8 * d + dc * (1 - v) * u, dc * v
+        dv = dc * (c - (u - v * h) - (1 - v) * h)
+        du = du + dc * (1 - v)
+        dh_next, dc_next = 0.8 * d - dc * (1 - v) * v, dc * v
         da_v = dv * v * (1 - v)
         du = du + 2 * da_v * params["p_v"] * u
         da_u = du * (1 + a_u**2) ** -1.5

@@ -40,6 +40,9 @@ def forward(student: Student, task: own_cell.Task) -> tuple[dict[str, Any], Any]
         came = f"{len(result)} values" if isinstance(result, tuple) else f"a {type(result).__name__}"
         raise Failure(f"cell_forward returns {came}, expected 3: h, final, cache.")
     h, final, cache = result
+    if not isinstance(final, tuple) or len(final) != len(task.state):
+        came = f"a tuple of {len(final)}" if isinstance(final, tuple) else f"a {type(final).__name__}"
+        raise Failure(f"final of cell_forward is {came}, expected {', '.join(task.cell.state)} of the end.")
     shapes = {f"{name}_T": array.shape for name, array in zip(task.cell.state, task.state, strict=True)}
     got = expect_tensors((h,), {"h": task.dh.shape}, "cell_forward")
     return got | expect_tensors(final, shapes, "final of cell_forward"), cache
