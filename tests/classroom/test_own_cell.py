@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpylstm.classroom import check, exercises, own_cell
+from numpylstm.classroom import Student, check, exercises, own_cell
 from numpylstm.classroom.checking import run
 
 HERE = Path(__file__).parent
@@ -361,6 +361,11 @@ def changed(old, new):
     return text.replace(old, new)
 
 
+SHARED = changed("    return np", "    LAST[:] = steps, params\n    return np").replace(
+    "(h, c), (steps, params)", "(h, c), LAST"
+)
+
+
 @pytest.mark.parametrize(
     "text, where, words",
     [
@@ -369,18 +374,16 @@ def changed(old, new):
         (changed("h, c = state\n", "h, c = state\n    c += 1\n"), 1, "wrote into argument 2"),
         (changed("dh_next, dc_next = dfinal", "dh_next, dc_next = 0, 0"), 5, "dfinal) is left out"),
         (changed("+ (da_u * left) @", "+ da_u @"), 5, "dh0 is wrong with T = 1"),
-        (changed("d = dh_t + dh_next", "d = dh_t + (dh_next if t < 1 else 0)"), 6, "from step 2 back"),
+        (changed("d = dh_t + dh_next", "d = dh_t + (0 if dxs else dh_next)"), 6, "from step 2 back"),
         (changed('grads["db_v"] +=', 'grads["db_v"] ='), 6, "db_v is wrong with T = 2"),
+        (SHARED, 9, "after another forward"),
+        (changed("        dxs.append(", "        s *= 2\n        dxs.append("), 9, "asked for a second time"),
     ],
-    ids=["forward", "final", "writes", "dfinal", "factor", "recurrence", "overwritten"],
+    ids=["forward", "final", "writes", "dfinal", "factor", "recurrence", "overwritten", "shared", "consumed"],
 )  # fmt: skip
 def test_a_wrong_solution_is_told_what_is_wrong(text, where, words, file):
-    text = text.replace("for (x_t, h, c, left", "for t, ((x_t, h, c, left").replace(
-        "dh_t in zip(steps[::-1], dh[::-1], strict=True):",
-        "dh_t) in enumerate(zip(steps[::-1], dh[::-1], strict=True)):",
-    )
     # The check before passes, and this one does not.
-    report = run(EXERCISE, EXERCISE.checks[:where][-2:], file(text), seed=0, number=0)
+    report = run(EXERCISE, EXERCISE.checks[:where][-2:], file(text + "\nLAST = []\n"), seed=0, number=0)
     verdicts = [outcome.failure is None for outcome in report.outcomes]
     assert verdicts[-1] is False and all(verdicts[:-1]), report.text()
     assert words in report.text()
@@ -392,6 +395,13 @@ def test_without_a_number_there_is_no_cell():
 
 
 def test_differences_are_no_backward_pass(file, monkeypatch):
+    limits, call = [], Student.call
+
+    def watched(self, function, *args, seconds=None, **options):
+        limits.append(seconds or self.seconds)
+        return call(self, function, *args, seconds=seconds, **options)
+
+    monkeypatch.setattr(Student, "call", watched)
     monkeypatch.setattr(EXERCISE.module, "MORE", 0.5)
     monkeypatch.setattr(EXERCISE.module, "TIMES", 20.0)
     report = run(EXERCISE, [*EXERCISE.checks[4:7], EXERCISE.checks[-1]],
@@ -399,3 +409,4 @@ def test_differences_are_no_backward_pass(file, monkeypatch):
     right = [outcome.failure is None for outcome in report.outcomes]
     assert right == [True, True, True, True, False], report.text()
     assert "differences or complex steps" in report.text()
+    assert limits[-1] < 10, "relative to the forward pass, not only as any call"
