@@ -1,9 +1,9 @@
-"""A recurrent cell for every student's number, with equations that stand in no paper and no library.
+"""A recurrent cell for every student's number, with equations that we know from no paper and no library.
 
 A cell is its equations: the lines that are printed for the student are parsed and computed, so that text and
-numbers cannot disagree. They are put together from a grammar of some ten thousands of cells; the number
-alone decides, today and in years, as it goes through a hash and not through a random generator. One line
-assigns one name, in the notation of the whole package:
+numbers cannot disagree. They are put together from a grammar of 82,944 cells, rates apart. The number alone
+decides, today and in years: it goes through a hash, not through a random generator. One line assigns one
+name, in the notation of the whole package:
 
     W_ux x_t          a matrix, here (H, D), times a vector of each sequence: W_ux (u h_{t-1})
     u v, p_u u^2      entry by entry

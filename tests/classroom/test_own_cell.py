@@ -44,6 +44,18 @@ def test_a_number_is_a_whole_number(number):
         own_cell.draw(number)
 
 
+def test_there_are_as_many_structures_as_it_says():
+    def options(*lines):  # those with a function of their own come once for each
+        return sum(len(own_cell.SQUASHING) if "{f}" in line else 1 for line in lines)
+
+    units = len(own_cell.SQUASHING) * len(own_cell.GATES)
+    with_c = units * len(own_cell.A_U_WITH_C) * len(own_cell.A_V_WITH_C)
+    with_c *= options(*own_cell.C_T) * options(*own_cell.H_T_WITH_C)
+    without = units * len(own_cell.A_U) * len(own_cell.A_V)
+    without *= len(own_cell.A_W) * len(own_cell.SQUASHING) * options(*own_cell.H_T)
+    assert f"{with_c + without:,} cells" in own_cell.__doc__
+
+
 def test_a_class_of_500_has_500_cells_but_for_chance():
     assert len({structure(number) for number in range(500)}) >= 495
     # Numbers of a real class lie close together, or begin alike: no matter.
