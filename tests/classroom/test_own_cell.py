@@ -190,8 +190,8 @@ def test_everyone_gets_their_own_equations(tmp_path):
         folder = EXERCISE.start(tmp_path / str(number), student=number)
         cell = own_cell.draw(number)
         for line in cell.text.splitlines():
-            assert line in (folder / "README.md").read_text(encoding="utf-8")
-            assert line in (folder / "exercise.py").read_text(encoding="utf-8")
+            assert f"\n    {line}\n" in (folder / "README.md").read_text(encoding="utf-8")
+            assert f"\n    {line}\n" in (folder / "exercise.py").read_text(encoding="utf-8")
     report = run(EXERCISE, EXERCISE.checks[:1], folder / "exercise.py", seed=0, number=2)
     assert report.first.failure.message == "cell_forward is not written yet."
     with pytest.raises(ValueError, match="personal"):

@@ -22,7 +22,7 @@ def personal(number: int) -> dict[str, str]:
     equations = "\n".join(f"    {line}" for line in cell.text.splitlines())
     return {
         "README.md": "\n".join([readme, *own_cell.described(cell), ""]),
-        "exercise.py": stub.replace("The equations stand at the end of README.md.", equations.lstrip()),
+        "exercise.py": stub.replace("The equations stand at the end of README.md.", equations),
     }
 
 
