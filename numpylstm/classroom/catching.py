@@ -136,7 +136,8 @@ def put_to_the_test(
         caught = len(planted) - len(missed)
         message = f"{caught} of {len(planted)} bugs are caught"
         if named:
-            message += f". Not caught: {'; '.join(missed[:3])}{'; ...' if len(missed) > 3 else ''}"
+            more = f"; and {len(missed) - 3} more" if len(missed) > 3 else ""
+            message += f". Not caught: {'; '.join(missed[:3])}{more}"
         if stumbled:
             message += f". At least once there was no answer: {stumbled.removesuffix('.')}"
         raise Failure(f"{message}.", share=caught / len(planted))

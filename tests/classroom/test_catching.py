@@ -183,6 +183,7 @@ def test_weak_tests_get_their_share():
     assert 5 <= caught <= 12
     assert failure.share == caught / len(planted.PUBLIC)
     assert failure.message.startswith(f"{caught} of {len(planted.PUBLIC)} bugs are caught. Not caught: ")
+    assert failure.message.endswith(f"; and {len(planted.PUBLIC) - caught - 3} more.")
 
 
 @pytest.mark.parametrize("name", ["always_true", "coin", "counts", "too_narrow"])
