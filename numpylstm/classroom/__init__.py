@@ -13,7 +13,16 @@ the library (`compare`), or raises a `Failure` in words of its own:
 
 from .checking import CheckReport, check
 from .exercise import Exercise, exercises
-from .failure import Failure, compare, compare_number, expect_number, expect_parts, expect_tensors, the_one
+from .failure import (
+    Failure,
+    TooSlow,
+    compare,
+    compare_number,
+    expect_number,
+    expect_parts,
+    expect_tensors,
+    the_one,
+)
 from .student import Student
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "Exercise",
     "Failure",
     "Student",
+    "TooSlow",
     "check",
     "compare",
     "compare_number",

@@ -26,6 +26,11 @@ class Outcome:
     title: str
     failure: Failure | None
 
+    @property
+    def share(self) -> float:
+        """Of the check's points, from 0 to 1."""
+        return self.failure.share if self.failure else 1.0
+
 
 @dataclass
 class CheckReport:

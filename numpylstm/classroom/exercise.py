@@ -55,7 +55,7 @@ class Exercise:
     @property
     def title(self) -> str:
         text = (self.folder / "README.md").read_text(encoding="utf-8")
-        return text.partition("\n")[0].lstrip("# ").strip()
+        return text.partition("\n")[0].lstrip("# ").removeprefix(self.number).strip()
 
     @property
     def hints(self) -> list[str]:

@@ -18,11 +18,18 @@ class Failure(Exception):
         message: what is wrong, with what was expected and what came.
         looks_like: which error it looks like, one sentence, or None.
         detail: a traceback, shown with -v alone.
+        share: of the check's points that are earned all the same, from 0 to 1.
     """
 
-    def __init__(self, message: str, looks_like: str | None = None, detail: str = "") -> None:
+    def __init__(
+        self, message: str, looks_like: str | None = None, detail: str = "", share: float = 0.0
+    ) -> None:
         super().__init__(message)
-        self.message, self.looks_like, self.detail = message, looks_like, detail
+        self.message, self.looks_like, self.detail, self.share = message, looks_like, detail, share
+
+
+class TooSlow(Failure):
+    """A call took longer than it may."""
 
 
 def expect_parts(got: Any, names: Sequence[str], whose: str) -> tuple[Any, ...]:

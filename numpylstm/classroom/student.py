@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from . import worker
-from .failure import Failure
-from .worker import Broken, Kept, read_message, write_message
+from .failure import Failure, TooSlow
+from .worker import Broken, Kept, arrays_in, read_message, write_message
 
 SECONDS, MEMORY = 10.0, 4 << 30
 """For one call, and of address space: NumPy's libraries reserve a good part of it."""
@@ -76,20 +76,24 @@ class Student:
                 later calls as the very objects they are.
 
         Raises:
-            Failure: there is no such function; it raised, took too long, needed too much memory, ended its
-                process, or wrote into one of its arguments.
+            Failure: there is no such function; it raised, took too long (TooSlow), needed too much memory,
+                ended its process, or wrote into one of its arguments.
         """
         self.load()
         if function not in self.functions:
             raise Failure(f"there is no function {function} in {self.path.name}.")
         functions: dict[int, Any] = {}
-        sent = [arg for arg in args if isinstance(arg, np.ndarray)]
+        sent = [
+            (where, array)
+            for where, arg in [*enumerate(args, 1), *kwargs.items()]
+            for array in arrays_in(arg)
+        ]
         request = {"do": "call", "function": function, "args": args, "kwargs": kwargs, "kept": list(kept)}
         answer = self._ask(request, function, seconds or self.seconds, functions)
-        for array, back in zip(sent, answer.get("args", []), strict=False):
+        for (where, array), back in zip(sent, answer.get("args", []), strict=False):
             if not np.array_equal(array, back, equal_nan=True):
                 raise Failure(
-                    f"{function} wrote into argument {_position(args, array)}, of shape {array.shape}.",
+                    f"{function} wrote into argument {where}, an array of shape {array.shape}.",
                     "an operation in place (+=, *=, out=) on an array that belongs to the caller.",
                 )
         return answer.get("result")
@@ -166,7 +170,7 @@ class Student:
                 write_message(self._process.stdin, _answer(message, functions), {}, functions)
         except queue.Empty:
             self.close()
-            raise Failure(f"{what} took longer than {seconds:g} s.") from None
+            raise TooSlow(f"{what} took longer than {seconds:.3g} s.") from None
         except (Broken, OSError) as error:
             code = self._ended()
             self.close()
@@ -198,10 +202,18 @@ def _no_function(number: int) -> Any:
 
 
 def _answer(message: dict[str, Any], functions: dict[int, Any]) -> dict[str, Any]:
+    """What one of this process's functions returns, and what it has written into its arguments."""
+    given = list(arrays_in([message["args"], message["kwargs"]]))
+    before = [array.copy() for array in given]
     try:
-        return {"result": functions[message["callback"]](*message["args"], **message["kwargs"])}
+        result = functions[message["callback"]](*message["args"], **message["kwargs"])
     except Exception as error:
         return {"refused": f"{error}"}
+    written = [
+        None if np.array_equal(array, old, equal_nan=True) else array
+        for array, old in zip(given, before, strict=True)
+    ]
+    return {"result": result, "written": written}
 
 
 def _failure(what: str, error: Any) -> Failure:
@@ -220,10 +232,6 @@ def _ending(what: str, code: int | None, error: Exception) -> str:
     if code == -getattr(signal, "SIGXCPU", 24) or code == -getattr(signal, "SIGKILL", 9):
         return f"{what} used up its time or its memory."
     return f"{what} ended its process, with code {code}."
-
-
-def _position(args: Sequence[Any], array: np.ndarray) -> int:
-    return 1 + next(index for index, arg in enumerate(args) if arg is array)
 
 
 def _processor(seconds: float) -> int:

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -111,6 +111,15 @@ def decode(
     return of_kept(value["kept"], str(value.get("type", "")))
 
 
+def arrays_in(value: Any) -> Iterator[np.ndarray]:
+    """All arrays of nested tuples, lists and dicts, in their order."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from arrays_in(item)
+
+
 def _length(size: int) -> int:
     if not 0 <= size <= LARGEST:
         raise Broken(f"sent {size} bytes at once, more than {LARGEST}")
@@ -172,20 +181,24 @@ class Loader:
         result = getattr(self.module, function)(*args, **kwargs)
         if kept and isinstance(result, tuple | list):
             result = tuple(self.keep(part) if index in kept else part for index, part in enumerate(result))
-        return {"result": result, "args": [arg for arg in args if isinstance(arg, np.ndarray)]}
+        return {"result": result, "args": list(arrays_in([args, kwargs]))}
 
     def keep(self, value: Any) -> Kept:
         self.kept[len(self.kept)] = value
         return Kept(len(self.kept) - 1)
 
     def calling(self, number: int) -> Callable[..., Any]:
-        """A function of the other process, as one that can be called here."""
+        """A function of the other process, as one that can be called here; what it writes into its
+        arguments is written into them here."""
 
         def function(*args: Any, **kwargs: Any) -> Any:
             self.write({"callback": number, "args": args, "kwargs": kwargs})
             answer = self.read()
             if "refused" in answer:
                 raise ValueError(answer["refused"])
+            for array, written in zip(arrays_in([args, kwargs]), answer["written"], strict=True):
+                if written is not None:
+                    array[...] = written
             return answer["result"]
 
         return function
