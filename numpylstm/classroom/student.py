@@ -39,7 +39,7 @@ class Student:
 
     Args:
         path: of the student's file.
-        seconds: one call may take.
+        seconds: one call may take, and loading the file.
         total: seconds all calls together may take.
         memory: bytes the process may use.
         silent: do not show what the file prints, and let it write into nothing.
@@ -122,6 +122,7 @@ class Student:
 
     def _start(self, text: str) -> None:
         # Isolated: neither the user's packages nor the folder it is started from can stand in for NumPy.
+        left = self._left
         limits = (self.memory, round(START + self.total), int(self.silent))
         kept = ("PATH", "SYSTEMROOT", "HOME")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
@@ -136,8 +137,10 @@ class Student:
             env=environment,
             start_new_session=True,  # so that what it may start ends with it
         )
+        self._ask({"do": "ready"}, "NumPy", START, {})
+        self._left = left  # how long NumPy takes to start is not the student's affair
         request = {"do": "load", "path": str(self.path), "text": text}
-        names = self._ask(request, self.path.name, START, {}).get("result")
+        names = self._ask(request, self.path.name, self.seconds, {}).get("result")
         if not isinstance(names, list):
             raise Failure(f"{self.path.name} sent what is no answer.")
         self.functions = [name for name in names if isinstance(name, str)]

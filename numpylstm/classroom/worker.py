@@ -166,6 +166,9 @@ class Loader:
     def write(self, message: Any) -> None:
         write_message(self.outgoing, message, self.kept, {})
 
+    def ready(self) -> dict[str, Any]:
+        return {"result": None}
+
     def load(self, path: str, text: str) -> dict[str, Any]:
         """Run the file, whose text is sent along: this process may open nothing."""
         loader = Source(path, text)
