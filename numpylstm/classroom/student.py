@@ -25,7 +25,7 @@ import numpy as np
 from . import worker
 from .failure import Failure, plain
 from .reading import read_source
-from .worker import Broken, Kept, read_message, write_message
+from .worker import Broken, Closed, Kept, read_message, write_message
 
 SECONDS, TOTAL, MEMORY = 10.0, 60.0, 2 << 30
 """Seconds for one call and for all of them, and bytes of address space, some of which NumPy reserves."""
@@ -179,7 +179,7 @@ class Student:
             raise Failure(f"{what} took longer than {seconds:g} s.")
         (message,) = arrived
         if not isinstance(message, dict):
-            code = self._ended()
+            code = self._ended() if isinstance(message, Closed) else None
             self.close()
             raise Failure(_ending(what, code, message))
         if "error" in message:
@@ -212,7 +212,7 @@ def _exchange(
                 break
             write_message(incoming, _answer(message, functions), {}, functions)
     except (Broken, ValueError, OSError) as error:
-        message = error if isinstance(error, Broken) else Broken("closed the line")
+        message = error if isinstance(error, Broken) else Closed("closed the line")
     arrived.append(message)
 
 

@@ -30,7 +30,11 @@ LONGEST = 1 << 22  # bytes of its header
 
 
 class Broken(Exception):
-    """The other end has closed the line, or sends what is no message."""
+    """The other end sends what is no message."""
+
+
+class Closed(Broken):
+    """The other end has closed the line."""
 
 
 def write_message(stream: IO[bytes], message: Any, kept: dict[int, Any], functions: dict[int, Any]) -> None:
@@ -126,7 +130,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
     while len(data) < size:  # a pipe without a buffer gives what has arrived
         piece = stream.read(size - len(data))
         if not piece:
-            raise Broken("closed the line")
+            raise Closed("closed the line")
         data += piece
     return bytes(data)
 
@@ -229,7 +233,8 @@ def describe(error: BaseException) -> dict[str, Any]:
         last = [frame for frame in own if frame.filename == file][-1:]
         line, code = (last[0].lineno, last[0].line or "") if last else (None, "")
     message = error.msg if isinstance(error, SyntaxError) else str(error)
-    return {"type": type(error).__name__, "message": message, "line": line, "code": code, "traceback": text}
+    told = {"type": type(error).__name__, "message": message, "code": code, "traceback": text[-20_000:]}
+    return {name: value[:20_000] for name, value in told.items()} | {"line": line}
 
 
 def limit(memory: int, seconds: int, files: bool) -> None:
@@ -313,6 +318,10 @@ def guard() -> None:
         elif event.partition(".")[0] in refused and event != "os.listdir":  # which importing needs
             raise no_permission(f"{event} is not needed here")
 
+    for module in (os, sys.modules.get("posix")):
+        for name in ("mkfifo", "mknod"):  # of which no hook is told
+            if hasattr(module, name):
+                delattr(module, name)
     sys.addaudithook(hook)
 
 
