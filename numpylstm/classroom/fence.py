@@ -219,11 +219,12 @@ def _names(tree: ast.Module) -> Iterator[Finding]:
     """Builtins that are really read: not parameters, variables or functions of the same name."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     star = any(alias.name == "*" for node in imports for alias in node.names)
-    yield from _scope(tree, tree.body, _bound(tree.body), set(), FORBIDDEN | FAR if star else FORBIDDEN)
+    own = _bound(tree.body)
+    yield from _scope(tree, tree.body, own, set(), set(own), FORBIDDEN | FAR if star else FORBIDDEN)
 
 
 def _scope(
-    scope: ast.AST, body: list, own: dict[str, int], around: set[str], forbidden: set[str]
+    scope: ast.AST, body: list, own: dict[str, int], around: set[str], top: set[str], forbidden: set[str]
 ) -> Iterator[Finding]:
     """What is read in a module, a class or a function, and in those inside of it.
 
@@ -231,6 +232,7 @@ def _scope(
         own: names bound here, and since which line. In a function a name is its own from the start; in a
             module or a class it is the builtin's until then.
         around: names bound around it.
+        top: names bound in the module, to which `global` leads back.
     """
     early = isinstance(scope, ast.Module | ast.ClassDef)
     inside = around if isinstance(scope, ast.ClassDef) else around | set(own)  # methods see no class's names
@@ -249,17 +251,17 @@ def _scope(
             shared = _globals(inner)
             names = dict.fromkeys(parameters, 0) | _bound(inner)
             names = {name: line for name, line in names.items() if name not in shared}
-            yield from _scope(node, inner, names, inside - shared, forbidden)
+            yield from _scope(node, inner, names, inside - shared | (shared & top), top, forbidden)
         elif isinstance(node, ast.ClassDef):
             todo += [*node.bases, *(word.value for word in node.keywords), *node.decorator_list]
-            yield from _scope(node, node.body, _bound(node.body), inside, forbidden)
+            yield from _scope(node, node.body, _bound(node.body), inside, top, forbidden)
         elif isinstance(node, COMPREHENSIONS):
             first, *others = node.generators
             todo.append(first.iter)  # which is looked up outside
             parts = [first.target, *first.ifs, *others]
             parts += [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
             names = _bound([generator.target for generator in node.generators])
-            yield from _scope(node, parts, names, inside, forbidden)
+            yield from _scope(node, parts, names, inside, top, forbidden)
         else:
             todo += ast.iter_child_nodes(node)
 

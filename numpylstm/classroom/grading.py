@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..files import write_bytes, write_json, write_text
 from .checking import PUBLIC, CheckReport, Outcome, run
-from .exercise import NAME, NOTE, Exercise, read_note
+from .exercise import NOTE, Exercise, read_note
 from .failure import plain
 from .handed_in import FILE, Submission
 
@@ -147,7 +147,7 @@ def _grade(
     only: str | None,
     limits: dict[str, Any],
 ) -> None:
-    names = {exercise.name: exercise for exercise in bank.values()}
+    by_name = {exercise.name: exercise for exercise in bank.values()}
     seen: set[str] = set()
     for place, (text, note_text) in submission.files.items():
         with TemporaryDirectory(prefix="numpylstm-") as temporary:
@@ -156,10 +156,11 @@ def _grade(
             write_bytes(folder / FILE, text)
             write_bytes(folder / NOTE, note_text)
             note = read_note(folder)
-            named = note.get("exercise", place if NAME.fullmatch(place) else None)
-            exercise = bank[only] if only else names.get(str(named))
+            called = one.name if place == "." else PurePosixPath(place).name
+            named = note.get("exercise", called)
+            exercise = bank[only] if only else by_name.get(str(named))
             if exercise is None:
-                one.remarks.append(f"{plain(named or place, 50)} is no exercise")
+                one.remarks.append(f"{plain(named, 50)} is no exercise")
                 continue
             if exercise.name in seen:
                 one.remarks.append(f"{exercise.name} is there twice, the second was left out")

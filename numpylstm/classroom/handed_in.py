@@ -31,7 +31,7 @@ class Submission:
 
     Attributes:
         name: of the folder or zip, without ".zip".
-        files: (exercise.py, exercise.json or nothing) by the folder they lie in.
+        files: (exercise.py, exercise.json or nothing) by the folder they lie in, "." for the outermost.
         refused: why it cannot be graded, or None.
     """
 
@@ -119,7 +119,7 @@ def _from_folder(folder: Path) -> dict[str, tuple[bytes, bytes]]:
     for place in _places(folder, DEPTH, [ENTRIES]):
         if os.path.lexists(place / FILE):
             note = _read(place / NOTE) if os.path.lexists(place / NOTE) else b""
-            files[place.name] = (_read(place / FILE), note)
+            files[place.relative_to(folder).as_posix()] = (_read(place / FILE), note)
     return files
 
 
@@ -159,7 +159,10 @@ def _from_zip(path: Path) -> dict[str, tuple[bytes, bytes]]:
             if place.name != FILE or len(place.parts) > DEPTH or place.parts[0].startswith((".", "__")):
                 continue
             note = names.get((place.parent / NOTE).as_posix())
-            files[place.parent.name] = (_member(archive, member), _member(archive, note) if note else b"")
+            files[place.parent.as_posix()] = (
+                _member(archive, member),
+                _member(archive, note) if note else b"",
+            )
     return files
 
 
