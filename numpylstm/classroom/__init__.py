@@ -13,7 +13,17 @@ the library (`compare`), or raises a `Failure` in words of its own:
 
 from .checking import CheckReport, check
 from .exercise import Exercise, exercises
-from .failure import Failure, compare, expect_tensors
+from .failure import Failure, TooSlow, compare, expect_tensors
 from .student import Student
 
-__all__ = ["CheckReport", "Exercise", "Failure", "Student", "check", "compare", "exercises", "expect_tensors"]
+__all__ = [
+    "CheckReport",
+    "Exercise",
+    "Failure",
+    "Student",
+    "TooSlow",
+    "check",
+    "compare",
+    "exercises",
+    "expect_tensors",
+]

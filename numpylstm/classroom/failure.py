@@ -31,6 +31,10 @@ class Failure(Exception):
         super().__init__(self.message)
 
 
+class TooSlow(Failure):
+    """A call took longer than it may."""
+
+
 def plain(text: object, most: int, lines: bool = False) -> str:
     """A text without control characters and broken surrogates, cut to `most` characters.
 

@@ -228,12 +228,13 @@ def results(one: Grade) -> dict[str, Any]:
         lines.append(f"Nothing was graded: {one.refused}.")
     for graded in one.graded:
         exercise = graded.exercise
+        title = f"{exercise.number} {exercise.title.removeprefix(exercise.number).strip()}"
         if graded.refused is not None:
-            lines.append(f"{exercise.title}: not graded: {graded.refused}.")
+            lines.append(f"{title}: not graded: {graded.refused}.")
         else:
             public = f"public {right(graded.public)}/{len(graded.public)}"
             hidden = f"hidden: {len(graded.hidden)}, shown when the grades are published"
-            lines.append(f"{exercise.title}: {public} · {hidden}")
+            lines.append(f"{title}: {public} · {hidden}")
         if not exercise.marks:
             lines.append(f"This is {PRACTICE}.")
         for outcomes, visibility in ((graded.public, "visible"), (graded.hidden, "after_published")):

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from . import worker
-from .failure import Failure, plain
+from .failure import Failure, TooSlow, plain
 from .reading import read_source
-from .worker import Broken, Closed, Kept, read_message, write_message
+from .worker import Broken, Closed, Kept, arrays_in, read_message, write_message
 
 SECONDS, TOTAL, MEMORY = 10.0, 60.0, 2 << 30
 """Seconds for one call and for all of them, and bytes of address space, some of which NumPy reserves."""
@@ -75,29 +75,32 @@ class Student:
         """What a function of the file returns.
 
         Args:
-            args: numbers, texts, arrays, functions of this process, tuples, lists and dicts of them, and what
-                was kept before.
+            args: numbers, texts, arrays, Generators, functions of this process, tuples, lists and dicts of
+                them, and what was kept before.
             kept: which parts of a returned tuple stay over there, and come back as a `Kept`, to be handed to
                 later calls as the very objects they are.
 
         Raises:
-            Failure: there is no such function; it raised, took too long, needed too much memory, ended its
-                process, or wrote into one of its arguments.
+            Failure: there is no such function; it raised, took too long (TooSlow), needed too much memory,
+                ended its process, or wrote into one of its arguments.
         """
         self.load()
         if function not in self.functions:
             raise Failure(f"there is no function {function} in {self.path.name}.")
         functions: dict[int, Any] = {}
-        sent = [arg for arg in args if isinstance(arg, np.ndarray)]
+        sent = [
+            (where, array)
+            for where, arg in [*enumerate(args, 1), *kwargs.items()]
+            for array in arrays_in(arg)
+        ]
         request = {"do": "call", "function": function, "args": args, "kwargs": kwargs, "kept": list(kept)}
         answer = self._ask(request, function, seconds or self.seconds, functions)
+        # Only that process could say whether an argument has changed: it may say nothing.
         returned = answer.get("args")
-        if not isinstance(returned, list) or len(returned) != len(sent):
-            returned = sent  # only that process could say whether an argument has changed
-        for array, back in zip(sent, returned, strict=True):
+        for (where, array), back in zip(sent, returned if isinstance(returned, list) else [], strict=False):
             if not _same(array, back):
                 raise Failure(
-                    f"{function} wrote into argument {_position(args, array)}, of shape {array.shape}.",
+                    f"{function} wrote into argument {where}, an array of shape {array.shape}.",
                     "an operation in place (+=, *=, out=) on an array that belongs to the caller.",
                 )
         return answer.get("result")
@@ -176,7 +179,7 @@ class Student:
         self._left -= time.monotonic() - started
         if not arrived:
             self.close()
-            raise Failure(f"{what} took longer than {seconds:g} s.")
+            raise TooSlow(f"{what} took longer than {seconds:.3g} s.")
         (message,) = arrived
         if not isinstance(message, dict):
             code = self._ended() if isinstance(message, Closed) else None
@@ -211,8 +214,12 @@ def _exchange(
             if "callback" not in message:
                 break
             write_message(incoming, _answer(message, functions), {}, functions)
-    except (Broken, ValueError, OSError) as error:
-        message = error if isinstance(error, Broken) else Closed("closed the line")
+    except Broken as error:
+        message = error
+    except OSError:
+        message = Closed("closed the line")
+    except Exception as error:  # whatever a forged call may lead to
+        message = Broken(f"sent what is no message: {error}")
     arrived.append(message)
 
 
@@ -229,10 +236,15 @@ def _same(array: np.ndarray, back: Any) -> bool:
 
 
 def _answer(message: dict[str, Any], functions: dict[int, Any]) -> dict[str, Any]:
+    """What one of this process's functions returns, and what it has written into its arguments."""
+    given = list(arrays_in([message["args"], message["kwargs"]]))
+    before = [array.copy() for array in given]
     try:
-        return {"result": functions[message["callback"]](*message["args"], **message["kwargs"])}
+        result = functions[message["callback"]](*message["args"], **message["kwargs"])
     except Exception as error:
-        return {"refused": f"{error}"}
+        return {"refused": plain(error, 300)}
+    written = [None if _same(old, array) else array for array, old in zip(given, before, strict=True)]
+    return {"result": result, "written": written}
 
 
 def _failure(what: str, error: Any) -> Failure:
@@ -258,7 +270,3 @@ def _ending(what: str, code: int | None, error: Exception) -> str:
     if code < 0:
         return f"{what} crashed its process, with signal {-code}."
     return f"{what} ended its process, with code {code}."
-
-
-def _position(args: Sequence[Any], array: np.ndarray) -> int:
-    return 1 + next(index for index, arg in enumerate(args) if arg is array)

@@ -17,7 +17,7 @@ import linecache
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_loader
 from typing import IO, Any
@@ -38,8 +38,9 @@ class Closed(Broken):
 
 
 def write_message(stream: IO[bytes], message: Any, kept: dict[int, Any], functions: dict[int, Any]) -> None:
-    """Numbers, texts, None, arrays, and tuples, lists and dicts of them travel; a function as a number
-    to call it by. Of anything else only its number does: it stays here, in `kept`."""
+    """Numbers, texts, None, arrays, and tuples, lists and dicts of them travel; a Generator as the state it
+    is in, a function as a number to call it by. Of anything else only its number does: it stays here, in
+    `kept`."""
     arrays: list[np.ndarray] = []
     header = json.dumps(encode(message, arrays, kept, functions)).encode()
     size = sum(array.nbytes for array in arrays)
@@ -68,6 +69,8 @@ def encode(value: Any, arrays: list[np.ndarray], kept: dict[int, Any], functions
             return {kind.__name__: [encode(item, arrays, kept, functions) for item in value]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(item, arrays, kept, functions) for key, item in value.items()}}
+    if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ == "PCG64":
+        return {"generator": value.bit_generator.state}
     table, name = (functions, "function") if callable(value) else (kept, "kept")
     number = len(table)
     table[number] = value
@@ -120,9 +123,22 @@ def decode(
     if "dict" in value:
         items = value["dict"].items()
         return {key: decode(item, stream, of_kept, of_function, left) for key, item in items}
+    if "generator" in value:
+        rng = np.random.default_rng(0)
+        rng.bit_generator.state = value["generator"]
+        return rng
     if "function" in value:
         return of_function(value["function"])
     return of_kept(value["kept"], str(value.get("type", "")))
+
+
+def arrays_in(value: Any) -> Iterator[np.ndarray]:
+    """All arrays of nested tuples, lists and dicts, in their order."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from arrays_in(item)
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
@@ -186,22 +202,26 @@ class Loader:
 
     def call(self, function: str, args: Any, kwargs: Any, kept: list[int]) -> dict[str, Any]:
         result = getattr(self.module, function)(*args, **kwargs)
-        if kept and isinstance(result, tuple):
+        if kept and isinstance(result, tuple | list):
             result = tuple(self.keep(part) if index in kept else part for index, part in enumerate(result))
-        return {"result": result, "args": [arg for arg in args if isinstance(arg, np.ndarray)]}
+        return {"result": result, "args": list(arrays_in([args, kwargs]))}
 
     def keep(self, value: Any) -> Kept:
         self.kept[len(self.kept)] = value
         return Kept(len(self.kept) - 1)
 
     def calling(self, number: int) -> Callable[..., Any]:
-        """A function of the other process, as one that can be called here."""
+        """A function of the other process, as one that can be called here; what it writes into its
+        arguments is written into them here."""
 
         def function(*args: Any, **kwargs: Any) -> Any:
             self.write({"callback": number, "args": args, "kwargs": kwargs})
             answer = self.read()
             if "refused" in answer:
                 raise ValueError(answer["refused"])
+            for array, written in zip(arrays_in([args, kwargs]), answer["written"], strict=True):
+                if written is not None:
+                    array[...] = written
             return answer["result"]
 
         return function
