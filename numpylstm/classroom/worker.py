@@ -291,7 +291,7 @@ def drop_user() -> None:
 NEEDED = [
     *("abc", "bisect", "cmath", "collections", "copy", "dataclasses", "enum", "fractions", "functools"),
     *("heapq", "itertools", "math", "numbers", "operator", "statistics", "string", "textwrap", "time"),
-    *("types", "typing", "unicodedata", "warnings"),
+    *("tokenize", "types", "typing", "unicodedata", "warnings"),
     *("numpy.fft", "numpy.linalg", "numpy.ma", "numpy.polynomial", "numpy.random", "numpy.testing"),
     *("numpy.typing", "numpy.lib.stride_tricks"),
 ]
