@@ -4,14 +4,17 @@ What they are is in tests/classroom/attacks, a file each. The fence (what is rea
 names) is taken away here, so that they meet the wall. Where an attack succeeds, the answer is right.
 """
 
+import io
 import json
 import os
+import subprocess
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from numpylstm.classroom import checking, worker
+from numpylstm.classroom import Failure, Student, checking, worker
 from numpylstm.classroom.exercise import Exercise
 from numpylstm.classroom.grading import Grade, grade, results, table, write_results
 from numpylstm.classroom.handed_in import submissions
@@ -143,6 +146,42 @@ def test_results_are_json_and_short(graded, name, tmp_path):
     assert len(data) < 5000 and found["score"] == 0 and len(found["tests"]) == 1
     assert "\x1b" not in data.decode() and "\\u001b" not in data.decode()
     assert "hidden: 1, shown" in found["output"] and found == results(graded[name])
+
+
+def test_calls_have_a_time_all_together_and_what_cannot_be_loaded_is_tried_once(tmp_path, monkeypatch):
+    path = tmp_path / "exercise.py"
+    path.write_text("import time\n\ndef wait(seconds):\n    time.sleep(seconds)\n")
+    with Student(path, total=0.4, silent=True) as student:
+        assert student.call("wait", 0.3) is None
+        assert student.call("wait", 0.2) is None
+        with pytest.raises(Failure, match=r"wait was not run: the 0\.4 s for all calls together are used up"):
+            student.call("wait", 0)
+    path.write_text("raise SystemExit(0)\n")
+    with Student(path, silent=True) as student:
+        for _ in range(2):
+            with pytest.raises(Failure, match="raised SystemExit"):
+                student.load()
+            monkeypatch.setattr(subprocess, "Popen", None)  # no second process
+
+
+@pytest.mark.parametrize("shape", [(1 << 20, 1 << 20, 0), (-1,), (1 << 62, 4)])
+def test_an_array_is_no_larger_than_a_message_even_without_entries(shape):
+    header = json.dumps({"dtype": "<f8", "shape": shape, "scalar": False}).encode()
+    stream = io.BytesIO(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(worker.Broken, match="sent"):
+        worker.read_message(stream, lambda *_: None, lambda _: None)
+
+
+def test_messages_come_back_as_they_went():
+    rng = np.random.default_rng(3)
+    rng.normal(size=3)
+    message = {"x": rng.normal(size=(2, 0, 3)), "y": (1.5, [True, None, "a\u0308"], 2 - 1j), "rng": rng}
+    stream = io.BytesIO()
+    worker.write_message(stream, message, {}, {})
+    stream.seek(0)
+    back = worker.read_message(stream, lambda *_: None, lambda _: None)
+    assert back["x"].shape == (2, 0, 3) and back["y"] == message["y"]
+    assert back["rng"].normal() == rng.normal()
 
 
 def test_the_table_holds_them_all(graded):

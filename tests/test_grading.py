@@ -116,13 +116,20 @@ def test_folders_and_zips_are_submissions_of_a_student_each():
     Path("class/anna/40_double/exercise.py").write_text(RIGHT)
     pack("zoe.zip", {"exercise.py": RIGHT, "exercise.json": note(), "target.png": "x"})
     pack("carl.ZIP", {"work/40_double/exercise.py": RIGHT, "__MACOSX/exercise.py": "x"})
+    pack("wim.zip", {"40_double\\exercise.py": RIGHT, "at 12:30.txt": ""})
     Path("class/notes.txt").write_text("mine")
     Path("class/.hidden").mkdir()
     found = submissions("class")
-    assert [one.name for one in found] == ["anna", "bob", "carl", "zoe"]
-    assert [list(one.files) for one in found] == [["40_double"], ["."], ["work/40_double"], ["."]]
+    assert [one.name for one in found] == ["anna", "bob", "carl", "wim", "zoe"]
+    assert [list(one.files) for one in found] == [
+        ["40_double"],
+        ["."],
+        ["work/40_double"],
+        ["40_double"],
+        ["."],
+    ]
     assert all(one.refused is None for one in found)
-    assert found[3].files["."] == (RIGHT.encode(), note().encode())
+    assert found[4].files["."] == (RIGHT.encode(), note().encode())
     assert handed_in.ignored("class") == ["notes.txt"]
 
 
@@ -406,7 +413,7 @@ def test_students_of_the_same_number_are_told():
 
 
 def test_results_are_what_gradescope_reads(bank):
-    public, hidden = outcomes(None, 0.5), outcomes(None, 0.5)
+    public, hidden = outcomes(None, 0.5), outcomes(None, 0.5)  # as many as the exercise has
     one = Grade("anna", 7, [Graded(bank["40"], public=public, hidden=hidden)], seconds=1.5)
     found = results(one)
     assert set(found) == {"score", "execution_time", "output", "stdout_visibility", "tests"}

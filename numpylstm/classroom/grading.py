@@ -229,12 +229,11 @@ def results(one: Grade) -> dict[str, Any]:
     for graded in one.graded:
         exercise = graded.exercise
         title = f"{exercise.number} {exercise.title.removeprefix(exercise.number).strip()}"
+        public = f"public {right(graded.public)}/{len(exercise.checks)}"
+        hidden = f"hidden: {len(exercise.hidden)}, shown when the grades are published"
+        lines.append(f"{title}: {public} · {hidden}")
         if graded.refused is not None:
-            lines.append(f"{title}: not graded: {graded.refused}.")
-        else:
-            public = f"public {right(graded.public)}/{len(graded.public)}"
-            hidden = f"hidden: {len(graded.hidden)}, shown when the grades are published"
-            lines.append(f"{title}: {public} · {hidden}")
+            lines.append(f"Not graded: {graded.refused}.")
         if not exercise.marks:
             lines.append(f"This is {PRACTICE}.")
         for outcomes, visibility in ((graded.public, "visible"), (graded.hidden, "after_published")):

@@ -150,7 +150,8 @@ def _from_zip(path: Path) -> dict[str, tuple[bytes, bytes]]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         _expect_harmless(members)
-        names = {member.filename: member for member in members}
+        # Some programs on Windows pack backslashes.
+        names = {member.filename.replace("\\", "/"): member for member in members}
         if len(names) < len(members):
             raise ValueError("the zip holds two files of the same name")
         files = {}
@@ -176,7 +177,7 @@ def _expect_harmless(members: list[zipfile.ZipInfo]) -> None:
         # orig_filename: what stands in the zip, before zipfile has cut it at a zero or turned a backslash.
         name = member.orig_filename
         place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or ":" in name or "\0" in name:
+        if place.is_absolute() or ".." in place.parts or name[1:2] == ":" or "\0" in name:
             raise ValueError(f"the zip holds a file that would lie outside of it: {name}")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ValueError(f"the zip holds a link: {name}")

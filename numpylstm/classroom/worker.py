@@ -111,7 +111,8 @@ def decode(
         if dtype.kind not in KINDS or min(shape, default=0) < 0:
             raise Broken(f"sent an array of {dtype} {shape}")
         size = dtype.itemsize * int(np.prod(shape, dtype=object))
-        left[0] -= size
+        # An array without entries may still have axes: what is computed of it would have as many.
+        left[0] -= dtype.itemsize * int(np.prod([max(length, 1) for length in shape], dtype=object))
         if left[0] < 0:
             raise Broken(f"sent more than {LARGEST} bytes at once")
         array = np.frombuffer(bytearray(_read(stream, size)), dtype).reshape(shape)
