@@ -76,6 +76,7 @@ WRONG = {
     "deleted": "open = 1\ndel open\nopen('x')",
     "method": "class A:\n    exec = 0\n    def f(self): return exec('1')",
     "comprehension": "def f(): return [0 for eval in ()], eval",
+    "iterable": "def f(): return [x for x in eval('1')]",
     "default": "def f(open=open): return open",
     "global": "def f(eval):\n    def g():\n        global eval\n        return eval('1')\n    return g",
     "nested": "f(" * 90 + ")" * 90 + "\n" + "-" * 100_000 + "1",

@@ -7,8 +7,8 @@ import time
 made = 0
 for way in (
     os.fork,
-    lambda: subprocess.Popen(["sleep", "60"]).pid,
-    lambda: os.posix_spawn("/bin/sleep", ["sleep", "60"], {}),
+    lambda: subprocess.Popen(["sleep", "61.7"]).pid,
+    lambda: os.posix_spawn("/bin/sleep", ["sleep", "61.7"], {}),
 ):
     try:
         if way() == 0:

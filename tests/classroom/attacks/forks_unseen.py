@@ -8,7 +8,7 @@ def double(x):
         from _posixsubprocess import fork_exec
 
         read, write = os.pipe()
-        command = ([b"sleep", b"60"], [b"/bin/sleep"], True, (write,), None, None)
+        command = ([b"sleep", b"61.7"], [b"/bin/sleep"], True, (write,), None, None)
         options = (False, True, -1, None, None, None, -1, None, False)
         fork_exec(*command, -1, -1, -1, -1, -1, -1, read, write, *options)
     except (OSError, ImportError, TypeError):
