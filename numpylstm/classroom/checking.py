@@ -1,6 +1,7 @@
 """Run an exercise's checks on a student's file, and say the first thing that is wrong."""
 
 import traceback
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -126,18 +127,28 @@ def run(
             failure = outcomes[0].failure
             if failure is None:
                 rng = np.random.default_rng([seed, int(exercise.number), position])
-                try:
-                    function(student, rng)
-                except Failure as found:
-                    failure = found
-                except Exception as error:  # what came is of no form the check can take apart
-                    message = f"what came could not be checked: {error}"
-                    failure = Failure(message, detail=traceback.format_exc())
+                failure = _failure(function, student, rng)
             title = (function.__doc__ or function.__name__).strip().partition("\n")[0]
             outcomes.append(Outcome(f"{exercise.number}.{position}", title, failure))
     return CheckReport(exercise, outcomes)
 
 
+def _failure(function: Check, student: Student, rng: np.random.Generator) -> Failure | None:
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(student, rng)
+    except Failure as found:
+        return found
+    except Exception as error:  # nothing that a file returns may end the checking of others
+        text = f"what came back could not be checked: {type(error).__name__}: {error}"
+        return Failure(text, detail="".join(traceback.format_exception(error)))
+    return None
+
+
 def _reading(path: Path) -> Failure | None:
-    sentences = refused(path)
+    try:
+        sentences = refused(path)
+    except Failure as failure:
+        return failure
     return Failure(sentences[0]) if sentences else None

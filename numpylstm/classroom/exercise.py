@@ -118,7 +118,7 @@ def exercises(folder: str | PathLike[str] | None = None) -> dict[str, Exercise]:
     Raises:
         ValueError: a folder without an exercise, or one that lacks a file.
     """
-    found = {path.name[:2]: Exercise(path) for path in _folders(FOLDER)}
+    found = {path.name[:2]: Exercise(path) for path in (_folders(FOLDER) if FOLDER.is_dir() else [])}
     if folder is None:
         return dict(sorted(found.items()))
     own = _folders(Path(folder))
@@ -141,6 +141,6 @@ def read_note(folder: Path) -> dict[str, Any]:
     """What `start` has left in a student's folder; {} if it has not, or something else stands there."""
     try:
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) and isinstance(note.get("exercise"), str) else {}

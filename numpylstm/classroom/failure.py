@@ -18,18 +18,34 @@ class Failure(Exception):
         message: what is wrong, with what was expected and what came.
         looks_like: which error it looks like, one sentence, or None.
         detail: a traceback, shown with -v alone.
-        share: of the check's points that are earned all the same, from 0 to 1.
+        share: of what was asked for that is right all the same, 0 to 1, for marks.
+
+    Whatever of the student's stands in these texts, they can be printed, and are not long.
     """
 
     def __init__(
         self, message: str, looks_like: str | None = None, detail: str = "", share: float = 0.0
     ) -> None:
-        super().__init__(message)
-        self.message, self.looks_like, self.detail, self.share = message, looks_like, detail, share
+        self.message, self.detail, self.share = plain(message, 1000), plain(detail, 20_000, lines=True), share
+        self.looks_like = None if looks_like is None else plain(looks_like, 1000)
+        super().__init__(self.message)
 
 
 class TooSlow(Failure):
     """A call took longer than it may."""
+
+
+def plain(text: object, most: int, lines: bool = False) -> str:
+    """A text without control characters and broken surrogates, cut to `most` characters.
+
+    Args:
+        lines: keep the line ends; else they and other blanks become single spaces.
+    """
+    text = str(text)[: 2 * most]
+    if not lines:
+        text = " ".join(text.split())
+    text = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= most else text[:most] + " ... (cut)"
 
 
 def expect_parts(got: Any, names: Sequence[str], whose: str) -> tuple[Any, ...]:

@@ -1,69 +1,57 @@
-"""What a file imports and calls, read and not run: NumPy, and what needs no machine behind it."""
+"""A student's file before it is run: its text, and what of it is not needed in an exercise."""
 
-import ast
-from collections.abc import Iterator
+import importlib.util
+import json
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
-ALLOWED = {
-    *("__future__", "cmath", "collections", "copy", "dataclasses", "enum", "fractions", "functools"),
-    *("itertools", "math", "numbers", "numpy", "operator", "statistics", "string", "types", "typing"),
-}
-FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "autograd", "numpylstm", "theano", "mxnet", "tinygrad"}
-FORBIDDEN = {"eval", "exec", "compile", "__import__", "open", "globals", "breakpoint", "input", "vars"}
-"""Functions with which a file could get at what it may not import."""
+from . import fence
+from .failure import Failure, plain
 
-FAR = {"ctypeslib", "f2py", "load", "save", "savez", "savetxt", "loadtxt", "fromfile", "memmap", "distutils"}
-"""Parts of NumPy that reach files and other languages."""
+LONGEST = 256 << 10
+"""Bytes of a file: an exercise takes a tenth of it."""
 
-INNER = {
-    "__name__",
-    "__init__",
-    "__call__",
-    "__len__",
-    "__getitem__",
-    "__setitem__",
-    "__iter__",
-    "__post_init__",
-}
+SECONDS = 20.0
+"""For reading one file, on a slow machine."""
+
+
+def read_source(path: Path) -> str:
+    """The text of a Python file, in whatever encoding it declares.
+
+    Raises:
+        Failure: it is no ordinary file, too long, or no text.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Failure(f"{path.name} is no ordinary file: expected a Python file.")
+        with open(path, "rb") as file:
+            data = file.read(LONGEST + 1)
+    except OSError as error:
+        raise Failure(f"{path.name} cannot be read: {error.strerror}.") from None
+    if len(data) > LONGEST:
+        raise Failure(f"{path.name} is longer than {LONGEST >> 10} kB.")
+    try:
+        return importlib.util.decode_source(data)
+    except (SyntaxError, ValueError):
+        raise Failure(f"{path.name} is not text in UTF-8: save it as UTF-8.") from None
 
 
 def refused(path: Path) -> list[str]:
     """What a file may not do, one sentence each; a file that is no Python is told when it is loaded.
 
-    Nobody can read off a file all that it will do: this is a fence, and `Student`'s process is the wall.
+    The file is read in a process of its own: Python's parser can be made to crash.
+
+    Raises:
+        Failure: as `read_source`.
     """
+    text = read_source(path)
+    command = [sys.executable, "-I", "-B", fence.__file__]
     try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return [f"{path.name}, line {line}: {what}" for line, what in sorted(set(_found(tree)))]
-
-
-def _found(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _module(node.lineno, alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            yield from _module(node.lineno, "." * node.level + (node.module or ""))
-            for alias in node.names:
-                if alias.name in FAR and (node.module or "").startswith("numpy"):
-                    yield node.lineno, f"numpy's {alias.name} is not needed here."
-        elif isinstance(node, ast.Name) and node.id in FORBIDDEN | {"__builtins__", "__loader__", "__spec__"}:
-            yield node.lineno, f"{node.id} is not needed here."
-        elif isinstance(node, ast.Attribute):
-            if node.attr.startswith("__") and node.attr.endswith("__") and node.attr not in INNER:
-                yield node.lineno, f"{node.attr} is not needed here."
-            elif node.attr in FAR and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy"):
-                yield node.lineno, f"numpy's {node.attr} is not needed here."
-
-
-def _module(line: int, name: str) -> Iterator[tuple[int, str]]:
-    top = name.split(".")[0]
-    if top in FRAMEWORKS:
-        yield line, f"imports {top}: this is to be written with NumPy alone."
-    elif top not in ALLOWED:
-        yield (
-            line,
-            f"imports {name}: expected NumPy and {', '.join(sorted(ALLOWED - {'numpy', '__future__'}))}.",
+        done = subprocess.run(
+            command, input=text.encode("utf-8", "replace"), capture_output=True, timeout=SECONDS, check=True
         )
+        return [f"{path.name}, line {line}: {plain(what, 300)}" for line, what in json.loads(done.stdout)]
+    except (subprocess.SubprocessError, ValueError):
+        return [f"{path.name} is too deeply nested to be read."]

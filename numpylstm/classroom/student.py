@@ -6,10 +6,11 @@
 
 Whatever the file does, an endless loop, an exit, another NumPy in place of NumPy, it does over there: here
 arrive arrays, and are compared here. What arrives is never believed to be more than numbers.
+
+The text of the file is read here and sent over: the process needs no file, and may open none.
 """
 
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -22,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from . import worker
-from .failure import Failure, TooSlow
-from .worker import Broken, Kept, arrays_in, read_message, write_message
+from .failure import Failure, TooSlow, plain
+from .reading import read_source
+from .worker import Broken, Closed, Kept, arrays_in, read_message, write_message
 
-SECONDS, MEMORY = 10.0, 4 << 30
-"""For one call, and of address space: NumPy's libraries reserve a good part of it."""
+SECONDS, TOTAL, MEMORY = 10.0, 60.0, 2 << 30
+"""Seconds for one call and for all of them, and bytes of address space, some of which NumPy reserves."""
 
 START = 30.0
 """Seconds a process may take to import NumPy, on a slow machine."""
@@ -37,9 +39,10 @@ class Student:
 
     Args:
         path: of the student's file.
-        seconds: one call may take.
+        seconds: one call may take, and loading the file.
+        total: seconds all calls together may take.
         memory: bytes the process may use.
-        silent: do not show what the file prints.
+        silent: do not show what the file prints, and let it write into nothing.
         number: of the student, for personal exercises.
     """
 
@@ -48,15 +51,17 @@ class Student:
         path: str | os.PathLike[str],
         *,
         seconds: float = SECONDS,
+        total: float = TOTAL,
         memory: int = MEMORY,
         silent: bool = False,
         number: int | None = None,
     ) -> None:
-        self.path, self.seconds, self.memory = Path(path).resolve(), seconds, memory
+        self.path, self.seconds, self.memory = Path(os.path.abspath(path)), seconds, memory
         self.silent, self.number = silent, number
-        self._process: subprocess.Popen[bytes] | None = None
-        self._messages: queue.Queue[Any] = queue.Queue()
         self.functions: list[str] = []
+        self._left = self.total = total
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unloadable: Failure | None = None
 
     def __enter__(self) -> "Student":
         return self
@@ -90,8 +95,10 @@ class Student:
         ]
         request = {"do": "call", "function": function, "args": args, "kwargs": kwargs, "kept": list(kept)}
         answer = self._ask(request, function, seconds or self.seconds, functions)
-        for (where, array), back in zip(sent, answer.get("args", []), strict=False):
-            if not np.array_equal(array, back, equal_nan=True):
+        # Only that process could say whether an argument has changed: it may say nothing.
+        returned = answer.get("args")
+        for (where, array), back in zip(sent, returned if isinstance(returned, list) else [], strict=False):
+            if not _same(array, back):
                 raise Failure(
                     f"{function} wrote into argument {where}, an array of shape {array.shape}.",
                     "an operation in place (+=, *=, out=) on an array that belongs to the caller.",
@@ -107,32 +114,39 @@ class Student:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
+        if self._unloadable is not None:
+            raise self._unloadable  # and not once more for every check: it may have taken long
+        try:
+            self._start(read_source(self.path))
+        except Failure as failure:
+            self.close()
+            self._unloadable = failure
+            raise
+
+    def _start(self, text: str) -> None:
         # Isolated: neither the user's packages nor the folder it is started from can stand in for NumPy.
-        command = [
-            sys.executable,
-            "-I",
-            "-B",
-            worker.__file__,
-            str(self.memory),
-            str(_processor(self.seconds)),
-        ]
-        environment = {
-            name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ
-        }
-        environment["OPENBLAS_NUM_THREADS"] = "1"
+        left = self._left
+        limits = (self.memory, round(START + self.total), int(self.silent))
+        kept = ("PATH", "SYSTEMROOT", "HOME")
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        environment |= dict.fromkeys(THREADS, "1")
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-B", worker.__file__, *map(str, limits)],
+            bufsize=0,  # a buffer could not be closed while a thread waits at it
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if self.silent else None,
-            cwd=self.path.parent,
+            cwd=os.path.abspath(os.sep),
             env=environment,
             start_new_session=True,  # so that what it may start ends with it
         )
-        self._messages = queue.Queue()
-        threading.Thread(target=_listen, args=(self._process.stdout, self._messages), daemon=True).start()
-        answer = self._ask({"do": "load", "path": str(self.path)}, self.path.name, START, {})
-        self.functions = [str(name) for name in answer["result"]]
+        self._ask({"do": "ready"}, "NumPy", START, {})
+        self._left = left  # how long NumPy takes to start is not the student's affair
+        request = {"do": "load", "path": str(self.path), "text": text}
+        names = self._ask(request, self.path.name, self.seconds, {}).get("result")
+        if not isinstance(names, list):
+            raise Failure(f"{self.path.name} sent what is no answer.")
+        self.functions = [name for name in names if isinstance(name, str)]
 
     def close(self) -> None:
         """End the process and all it has started."""
@@ -148,33 +162,29 @@ class Student:
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    pass
+                stream.close()
 
     def _ask(self, request: Any, what: str, seconds: float, functions: dict[int, Any]) -> dict[str, Any]:
         """Send a request and wait for its answer, answering calls of this process's functions meanwhile."""
-        assert self._process is not None and self._process.stdin is not None
-        deadline = time.monotonic() + seconds
-        try:
-            write_message(self._process.stdin, request, {}, functions)
-            while True:
-                message = self._messages.get(timeout=max(deadline - time.monotonic(), 0))
-                if isinstance(message, Broken):
-                    raise message
-                if not isinstance(message, dict):
-                    raise Broken("sent what is no answer")
-                if "callback" not in message:
-                    break
-                write_message(self._process.stdin, _answer(message, functions), {}, functions)
-        except queue.Empty:
+        if self._left <= 0:
+            raise Failure(f"{what} was not run: the {self.total:g} s for all calls together are used up.")
+        assert self._process is not None
+        # Writing and reading both wait for the other end as long as it likes, so a thread does both.
+        arrived: list[Any] = []
+        args = (self._process.stdin, self._process.stdout, request, functions, arrived)
+        thread = threading.Thread(target=_exchange, args=args, daemon=True)
+        started = time.monotonic()
+        thread.start()
+        thread.join(seconds)
+        self._left -= time.monotonic() - started
+        if not arrived:
             self.close()
-            raise TooSlow(f"{what} took longer than {seconds:.3g} s.") from None
-        except (Broken, OSError) as error:
-            code = self._ended()
+            raise TooSlow(f"{what} took longer than {seconds:.3g} s.")
+        (message,) = arrived
+        if not isinstance(message, dict):
+            code = self._ended() if isinstance(message, Closed) else None
             self.close()
-            raise Failure(_ending(what, code, error)) from None
+            raise Failure(_ending(what, code, message))
         if "error" in message:
             raise _failure(what, message["error"])
         return message
@@ -188,17 +198,41 @@ class Student:
             return None
 
 
-def _listen(stream: Any, messages: "queue.Queue[Any]") -> None:
-    """Put message after message into the queue, and at last the reason why there are no more."""
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def _exchange(
+    incoming: Any, outgoing: Any, request: Any, functions: dict[int, Any], arrived: list[Any]
+) -> None:
+    """Send a request; put the answer, or the reason why there is none, into `arrived`."""
     try:
+        write_message(incoming, request, {}, functions)
         while True:
-            messages.put(read_message(stream, Kept, _no_function))
-    except (Broken, ValueError, OSError) as error:
-        messages.put(error if isinstance(error, Broken) else Broken(str(error)))
+            message = read_message(outgoing, Kept, _no_function)
+            if not isinstance(message, dict):
+                raise Broken("sent what is no answer")
+            if "callback" not in message:
+                break
+            write_message(incoming, _answer(message, functions), {}, functions)
+    except Broken as error:
+        message = error
+    except OSError:
+        message = Closed("closed the line")
+    except Exception as error:  # whatever a forged call may lead to
+        message = Broken(f"sent what is no message: {error}")
+    arrived.append(message)
 
 
 def _no_function(number: int) -> Any:
     return Kept(number, "function")
+
+
+def _same(array: np.ndarray, back: Any) -> bool:
+    return (
+        isinstance(back, np.ndarray)
+        and (back.shape, back.dtype) == (array.shape, array.dtype)
+        and back.tobytes() == array.tobytes()
+    )
 
 
 def _answer(message: dict[str, Any], functions: dict[int, Any]) -> dict[str, Any]:
@@ -208,22 +242,24 @@ def _answer(message: dict[str, Any], functions: dict[int, Any]) -> dict[str, Any
     try:
         result = functions[message["callback"]](*message["args"], **message["kwargs"])
     except Exception as error:
-        return {"refused": f"{error}"}
-    written = [
-        None if np.array_equal(array, old, equal_nan=True) else array
-        for array, old in zip(given, before, strict=True)
-    ]
+        return {"refused": plain(error, 300)}
+    written = [None if _same(old, array) else array for array, old in zip(given, before, strict=True)]
     return {"result": result, "written": written}
 
 
 def _failure(what: str, error: Any) -> Failure:
-    kind, text = str(error.get("type")), " ".join(str(error.get("message")).split())
+    """What the other process says of an error, which may be anything."""
+    told = error if isinstance(error, dict) else {}
+    kind, text, code = (plain(told.get(name) or "", 300) for name in ("type", "message", "code"))
+    detail = str(told.get("traceback") or "")
     if kind == "NotImplementedError":
-        return Failure(f"{what} is not written yet.", detail=str(error.get("traceback")))
+        return Failure(f"{what} is not written yet.", detail=detail)
+    if kind == "MemoryError":
+        return Failure(f"{what} needed too much memory.", detail=detail)
     message = f"{what} raised {kind}{': ' + text if text else ''}"
-    if error.get("line"):
-        message += f", in line {error['line']}: {error['code']}"
-    return Failure(message, detail=str(error.get("traceback")))
+    if isinstance(told.get("line"), int):
+        message += f", in line {told['line']}: {code}"
+    return Failure(message, detail=detail)
 
 
 def _ending(what: str, code: int | None, error: Exception) -> str:
@@ -231,9 +267,6 @@ def _ending(what: str, code: int | None, error: Exception) -> str:
         return f"{what} {error}."
     if code == -getattr(signal, "SIGXCPU", 24) or code == -getattr(signal, "SIGKILL", 9):
         return f"{what} used up its time or its memory."
+    if code < 0:
+        return f"{what} crashed its process, with signal {-code}."
     return f"{what} ended its process, with code {code}."
-
-
-def _processor(seconds: float) -> int:
-    """Seconds of processor time for all calls together: only what has run away meets it."""
-    return int(60 * max(seconds, 1))

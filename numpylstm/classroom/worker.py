@@ -1,29 +1,40 @@
 """The other end of `student.Student`: loads a student's file and calls its functions when asked to.
 
 Runs in a process of its own, as a script, and knows nothing of the package: what a student's file does to
-this process, it does to nobody else. Its two arguments are limits: bytes of memory, seconds of processor
-time.
+this process, it does to nobody else. Its three arguments are limits: bytes of memory, seconds of processor
+time, and 1 if it is to write into no file at all, not even where its standard error leads.
+
+Before the file is run the process gives up what it will not need: `limit` the system's means, `drop_user` the
+rights of root, `guard` whatever of Python reaches beyond this process. The first two are the system's and
+hold; the last is Python's own, and stops all who do not write machine code.
 
 A message is 8 bytes with the length of a header, the header in JSON, and the bytes of the arrays it tells of.
 """
 
-import importlib.util
-import itertools
+import importlib.abc
 import json
+import linecache
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_loader
 from typing import IO, Any
 
 import numpy as np
 
 KINDS = "biufc"  # of arrays that may travel: numbers
-LARGEST = 1 << 28  # bytes of one message
+LARGEST = 1 << 26  # bytes of one message
+LONGEST = 1 << 22  # bytes of its header
 
 
 class Broken(Exception):
-    """The other end has closed the line, or sends what is no message."""
+    """The other end sends what is no message."""
+
+
+class Closed(Broken):
+    """The other end has closed the line."""
 
 
 def write_message(stream: IO[bytes], message: Any, kept: dict[int, Any], functions: dict[int, Any]) -> None:
@@ -32,9 +43,13 @@ def write_message(stream: IO[bytes], message: Any, kept: dict[int, Any], functio
     `kept`."""
     arrays: list[np.ndarray] = []
     header = json.dumps(encode(message, arrays, kept, functions)).encode()
-    stream.write(len(header).to_bytes(8, "little") + header)
-    for array in arrays:
-        stream.write(array.tobytes())
+    size = sum(array.nbytes for array in arrays)
+    if size > LARGEST or len(header) > LONGEST:
+        raise ValueError(f"{(size + len(header)) / 1e6:.0f} MB are too much to be sent at once")
+    for data in (len(header).to_bytes(8, "little") + header, *(array.tobytes() for array in arrays)):
+        left = memoryview(data)
+        while left:  # a pipe without a buffer may take less than all
+            left = left[stream.write(left) :]
     stream.flush()
 
 
@@ -71,8 +86,10 @@ def read_message(
         Broken: there is none, or it is not one.
     """
     try:
-        header = json.loads(_read(stream, _length(int.from_bytes(_read(stream, 8), "little"))))
-        return decode(header, stream, of_kept, of_function, itertools.count())
+        length = int.from_bytes(_read(stream, 8), "little")
+        if length > LONGEST:
+            raise Broken(f"sent what is no message: a header of {length} bytes")
+        return decode(json.loads(_read(stream, length)), stream, of_kept, of_function, [LARGEST])
     except Broken:
         raise
     except Exception as error:  # whatever a file that meddles with this line may have written
@@ -84,24 +101,29 @@ def decode(
     stream: IO[bytes],
     of_kept: Callable[[int, str], Any],
     of_function: Callable[[int], Any],
-    arrays: Any,
+    left: list[int],
 ) -> Any:
+    """A message from its header; `left` is the number of bytes that its arrays may still take."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if "dtype" in value:
         dtype, shape = np.dtype(value["dtype"]), tuple(map(int, value["shape"]))
         if dtype.kind not in KINDS or min(shape, default=0) < 0:
             raise Broken(f"sent an array of {dtype} {shape}")
-        size = _length(dtype.itemsize * int(np.prod(shape, dtype=object)))
+        size = dtype.itemsize * int(np.prod(shape, dtype=object))
+        # An array without entries may still have axes: what is computed of it would have as many.
+        left[0] -= dtype.itemsize * int(np.prod([max(length, 1) for length in shape], dtype=object))
+        if left[0] < 0:
+            raise Broken(f"sent more than {LARGEST} bytes at once")
         array = np.frombuffer(bytearray(_read(stream, size)), dtype).reshape(shape)
         return array[()] if value["scalar"] else array
     for kind in (tuple, list):
         if kind.__name__ in value:
             items = value[kind.__name__]
-            return kind(decode(item, stream, of_kept, of_function, arrays) for item in items)
+            return kind(decode(item, stream, of_kept, of_function, left) for item in items)
     if "dict" in value:
         items = value["dict"].items()
-        return {key: decode(item, stream, of_kept, of_function, arrays) for key, item in items}
+        return {key: decode(item, stream, of_kept, of_function, left) for key, item in items}
     if "generator" in value:
         rng = np.random.default_rng(0)
         rng.bit_generator.state = value["generator"]
@@ -120,17 +142,14 @@ def arrays_in(value: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(item)
 
 
-def _length(size: int) -> int:
-    if not 0 <= size <= LARGEST:
-        raise Broken(f"sent {size} bytes at once, more than {LARGEST}")
-    return size
-
-
 def _read(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) != size:
-        raise Broken("closed the line")
-    return data
+    data = bytearray()
+    while len(data) < size:  # a pipe without a buffer gives what has arrived
+        piece = stream.read(size - len(data))
+        if not piece:
+            raise Closed("closed the line")
+        data += piece
+    return bytes(data)
 
 
 class Kept:
@@ -158,10 +177,9 @@ class Loader:
             except Broken:
                 return
             try:
-                answer = getattr(self, request.pop("do"))(**request)
+                self.write(getattr(self, request.pop("do"))(**request))
             except BaseException as error:  # SystemExit and KeyboardInterrupt of a student's file as well
-                answer = {"error": describe(error)}
-            self.write(answer)
+                self.write({"error": describe(error)})
 
     def read(self) -> Any:
         return read_message(self.incoming, lambda number, _: self.kept[number], self.calling)
@@ -169,12 +187,18 @@ class Loader:
     def write(self, message: Any) -> None:
         write_message(self.outgoing, message, self.kept, {})
 
-    def load(self, path: str) -> dict[str, Any]:
-        spec = importlib.util.spec_from_file_location("exercise", path)
-        assert spec is not None and spec.loader is not None
-        self.module = importlib.util.module_from_spec(spec)
+    def ready(self) -> dict[str, Any]:
+        return {"result": None}
+
+    def load(self, path: str, text: str) -> dict[str, Any]:
+        """Run the file, whose text is sent along: this process may open nothing."""
+        loader = Source(path, text)
+        spec = spec_from_loader("exercise", loader)
+        assert spec is not None
+        self.module = module_from_spec(spec)
         sys.modules["exercise"] = self.module  # where dataclasses look
-        spec.loader.exec_module(self.module)
+        linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)  # for tracebacks
+        loader.exec_module(self.module)
         return {"result": sorted(name for name, value in vars(self.module).items() if callable(value))}
 
     def call(self, function: str, args: Any, kwargs: Any, kept: list[int]) -> dict[str, Any]:
@@ -204,6 +228,19 @@ class Loader:
         return function
 
 
+class Source(importlib.abc.ExecutionLoader):
+    """Loads a module from a text."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path, self.text = path, text
+
+    def get_filename(self, fullname: str) -> str:
+        return self.path
+
+    def get_source(self, fullname: str) -> str:
+        return self.text
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """What happened, and in which line of the student's file."""
     text = "".join(traceback.format_exception(error))
@@ -217,21 +254,96 @@ def describe(error: BaseException) -> dict[str, Any]:
         last = [frame for frame in own if frame.filename == file][-1:]
         line, code = (last[0].lineno, last[0].line or "") if last else (None, "")
     message = error.msg if isinstance(error, SyntaxError) else str(error)
-    return {"type": type(error).__name__, "message": message, "line": line, "code": code, "traceback": text}
+    told = {"type": type(error).__name__, "message": message, "code": code, "traceback": text[-20_000:]}
+    return {name: value[:20_000] for name, value in told.items()} | {"line": line}
 
 
-def limit(memory: int, seconds: int) -> None:
+def limit(memory: int, seconds: int, files: bool) -> None:
     """What this process may use, where the system can hold it to it: not on Windows."""
     try:
         import resource
     except ImportError:
         return
-    for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
-        if most:
-            try:
-                resource.setrlimit(what, (most, most))
-            except (ValueError, OSError):
-                pass  # a lower limit is set already, or the system knows no such limit
+    limits = {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_NPROC": 0, "RLIMIT_CORE": 0}
+    if not files:
+        limits["RLIMIT_FSIZE"] = 0
+    for name, most in limits.items():
+        try:
+            resource.setrlimit(getattr(resource, name), (most, most))
+        except (AttributeError, ValueError, OSError):
+            pass  # a lower limit is set already, or the system knows no such limit
+
+
+def drop_user() -> None:
+    """Root becomes nobody: another one for every process, so that none reaches another's."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return
+    for name in NEEDED:
+        import_module(name)  # where the libraries lie, nobody may not be let in
+    nobody = 61184 + os.getpid() % 4000  # numbers that no system gives to its users
+    try:
+        os.setgroups([])
+        os.setresgid(nobody, nobody, nobody)
+        os.setresuid(nobody, nobody, nobody)
+    except (AttributeError, OSError):
+        pass  # root of a container that may not change its user
+
+
+NEEDED = [
+    *("abc", "bisect", "cmath", "collections", "copy", "dataclasses", "enum", "fractions", "functools"),
+    *("heapq", "itertools", "math", "numbers", "operator", "statistics", "string", "textwrap", "time"),
+    *("tokenize", "types", "typing", "unicodedata", "warnings"),
+    *("numpy.fft", "numpy.linalg", "numpy.ma", "numpy.polynomial", "numpy.random", "numpy.testing"),
+    *("numpy.typing", "numpy.lib.stride_tricks"),
+]
+
+
+def guard() -> None:
+    """From now on Python refuses what reaches beyond this process (PEP 578: a hook cannot be taken away)."""
+    refused = frozenset(
+        (
+            *(
+                "ctypes",
+                "fcntl",
+                "gc",
+                "glob",
+                "mmap",
+                "msvcrt",
+                "os",
+                "pathlib",
+                "pty",
+                "resource",
+                "shutil",
+            ),
+            *("signal", "socket", "sqlite3", "subprocess", "syslog", "tempfile", "urllib", "webbrowser"),
+            *("winreg", "_winapi"),
+        )
+    )
+    standard, text, number = frozenset(sys.stdlib_module_names), str, int
+    folders = [os.path.dirname(str(module.__file__)) + os.sep for module in (os, np)]
+    libraries = (*folders, *map(os.path.realpath, folders))
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    no_module, no_permission = ImportError, PermissionError
+
+    def hook(event: str, args: tuple) -> None:
+        # Builtins and this module's names are the student's to change: all that is used here is its own.
+        if event == "import":
+            name = text.partition(args[0], ".")[0]
+            if name != "numpy" and name not in standard:
+                raise no_module(f"{name} is not needed here")
+        elif event == "open":
+            path, _, flags = args
+            library = type(path) is text and path.startswith(libraries) and ".." not in path
+            if not library or type(flags) is not number or flags & writing:
+                raise no_permission("no file is needed here")
+        elif event.partition(".")[0] in refused and event != "os.listdir":  # which importing needs
+            raise no_permission(f"{event} is not needed here")
+
+    for module in (os, sys.modules.get("posix")):
+        for name in ("mkfifo", "mknod"):  # of which no hook is told
+            if hasattr(module, name):
+                delattr(module, name)
+    sys.addaudithook(hook)
 
 
 def main() -> None:
@@ -239,7 +351,10 @@ def main() -> None:
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    limit(int(sys.argv[1]), int(sys.argv[2]))
+    memory, seconds, silent = map(int, sys.argv[1:])
+    limit(memory, seconds, files=not silent)
+    drop_user()
+    guard()
     Loader(incoming, outgoing).run()
 
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..tasks.run import finite
-from . import exercise, filter, generate, separate, single
+from . import exercise, filter, generate, grade, separate, single
 from .common import remark
 
 
@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     filter.add_parser(tasks)
     generate.add_parser(tasks)
     separate.add_parser(tasks)
+    grade.add_parser(tasks)
     single.add_report(tasks)
     exercise.add_parser(tasks)
     single.add_doctor(tasks)
