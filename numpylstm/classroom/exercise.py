@@ -2,7 +2,7 @@
 
 An exercise is a folder NN_name with
 
-    README.md      what is to be written; its first line is the title
+    README.md      what is to be written; its first line is "# NN title"
     exercise.py    the stub, in which every function to write raises NotImplementedError
     checks.py      CHECKS, functions (student, rng) that raise a Failure; HIDDEN, those of them that are run
                    again in grading, under other seeds; MARKS, what it is worth, 0 for practice

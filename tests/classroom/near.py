@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 from numpylstm.classroom import Student
+from numpylstm.classroom.reading import read_source
 from numpylstm.classroom.student import _answer, _failure, _no_function
 from numpylstm.classroom.worker import Kept, Loader, describe, read_message, write_message
 
@@ -21,7 +22,8 @@ class NearStudent(Student):
     def load(self) -> None:
         if self._loader is None:
             self._loader = Loader(io.BytesIO(), io.BytesIO())
-            answer = self._ask({"do": "load", "path": str(self.path)}, self.path.name, 0, {})
+            request = {"do": "load", "path": str(self.path), "text": read_source(self.path)}
+            answer = self._ask(request, self.path.name, 0, {})
             self.functions = [str(name) for name in answer["result"]]
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ def numpylstm(capsys, *argv: str) -> tuple[int, str, str]:
 def test_a_student_starts_errs_checks_asks_mends_and_hands_in(capsys, handed_out):
     own = ("--exercises", handed_out)
     code, out, _ = numpylstm(capsys, "exercise", "list", *own)
-    assert code == 0 and "16  16 A running mean" in out and "5 marks" in out and "started" not in out
+    assert code == 0 and "16  A running mean" in out and "5 marks" in out and "started" not in out
     code, out, _ = numpylstm(capsys, "exercise", "start", "16", *own)
     assert code == 0 and "numpylstm exercise check 16" in out
     work = Path("16_running_mean/exercise.py")
@@ -68,7 +68,7 @@ def test_a_student_starts_errs_checks_asks_mends_and_hands_in(capsys, handed_out
     work.write_text(work.read_text().replace("np.arange(2, len(x) + 2)", "np.arange(1, len(x) + 1)"))
     code, out, _ = numpylstm(capsys, "exercise", "check", *own)
     assert code == 0 and out.splitlines() == [
-        "OK   16 16 A running mean",
+        "OK   16 A running mean",
         "Public 4/4 · hidden: 2, not run here",
     ]
     code, out, _ = numpylstm(capsys, "exercise", "submit", *own)
@@ -179,7 +179,7 @@ def test_a_stub_is_its_solution_without_what_is_marked(solution):
 
 @pytest.mark.parametrize("exercise", exercises().values(), ids=lambda exercise: exercise.name)
 def test_an_exercise_is_whole(exercise: Exercise):
-    assert exercise.title.startswith(exercise.number + " ")
+    assert (exercise.folder / "README.md").read_text().startswith(f"# {exercise.number} {exercise.title}\n")
     assert len(exercise.hints) == 3 and all(exercise.hints)
     assert set(exercise.hidden) <= set(exercise.checks) and exercise.hidden
     assert (exercise.folder / "target.png").read_bytes().startswith(b"\x89PNG")
