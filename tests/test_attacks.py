@@ -36,6 +36,28 @@ MARKS = 4
 """
 NOTE = '{"exercise": "40_double", "student": 1}'
 HONEST = "def double(x):\n    return 2 * x\n"
+# Right, and uses what NumPy loads only when it is asked for: the guard must not stand in the way.
+THOROUGH = """
+import fractions
+import statistics
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+def double(x):
+    np.testing.assert_allclose(x, x)
+    try:
+        np.testing.assert_allclose(x, x + 1)
+    except AssertionError as error:
+        print(error, fractions.Fraction(1, 3), statistics.mean([1, 2]))
+    try:
+        np.linalg.inv(np.zeros((2, 2)))
+    except np.linalg.LinAlgError:
+        pass
+    np.random.default_rng(0).normal(size=3), np.ma.array(x), np.polynomial.Polynomial([1.0, 2.0])(x)
+    np.fft.rfft(x), np.linalg.svd(x), sliding_window_view(x, 2, 0), np.einsum("ij,kj->ik", x, x)
+    print(x, f"{x!r}", np.vectorize(abs)(x), np.array(["a"]).astype("U3"), np.log(np.zeros(2)))
+    return 2 * x
+"""
 
 # What is said of them, where that is not what everybody would be told: "double is wrong".
 SAID = {
@@ -93,7 +115,8 @@ def graded(bank, tmp_path_factory) -> dict[str, Grade]:
     """All attacks in one folder, graded one after the other, an honest submission now and then."""
     folder = tmp_path_factory.mktemp("class")
     texts = {name: path.read_text() for name, path in ATTACKS.items()}
-    for name, text in (texts | {name: HONEST for name in ("a_honest", "m_honest", "z_honest")}).items():
+    texts |= {"a_honest": HONEST, "m_honest": THOROUGH, "z_honest": HONEST}
+    for name, text in texts.items():
         (folder / name).mkdir()
         (folder / name / "exercise.py").write_text(text)
         (folder / name / "exercise.json").write_text(NOTE)
@@ -102,7 +125,7 @@ def graded(bank, tmp_path_factory) -> dict[str, Grade]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checking, "refused", lambda path: [])
         grades = grade(submissions(folder), bank, seed=5, **limits)
-    assert [one.name for one in grades] == sorted([*ATTACKS, "a_honest", "m_honest", "z_honest"])
+    assert [one.name for one in grades] == sorted(texts)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     return {one.name: one for one in grades}
 
