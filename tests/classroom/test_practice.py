@@ -184,7 +184,7 @@ def test_numbers_are_held_against_numbers():
 def test_a_wrong_order_of_axes_is_told():
     for got, shape, words in (
         (np.ones((3, 5, 2)), (5, 3, 2), "the batch comes first"),
-        (np.ones((3, 5)), (5, 3), "transposed"),
+        (np.ones((3, 5)), (5, 3), "its transpose"),
         (np.ones((3, 4)), (5, 3), None),
     ):
         with pytest.raises(Failure, match="has shape") as failure:
