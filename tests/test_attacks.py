@@ -84,7 +84,7 @@ SAID = {
     "liar_by_class": "double raised SystemExit",
     "patches_worker": "double raised AttributeError",
     "returns_big": "double raised ValueError: 8796093",
-    "returns_number": "y of double is a int",
+    "returns_number": "y of double is an int",
 }
 
 

@@ -76,6 +76,13 @@ def test_a_student_starts_errs_checks_asks_mends_and_hands_in(capsys, handed_out
     with zipfile.ZipFile("16_running_mean.zip") as archive:
         assert archive.read("16_running_mean/exercise.py") == work.read_bytes()
 
+    Path("class").mkdir()
+    shutil.move("16_running_mean.zip", "class/anna.zip")
+    code, out, _ = numpylstm(capsys, "grade", "class", "--out", "grades", *own)
+    assert code == 0 and "anna 16: 5 of 5 · public 3/3 · hidden 2/2" in out
+    results = json.loads(Path("grades/submissions/anna/results.json").read_text())
+    assert results["score"] == 5 and "hidden: 2" in results["output"]
+
 
 def test_the_figures_of_a_check_are_one_line_of_json(capsys, handed_out):
     numpylstm(capsys, "exercise", "start", "16", "--exercises", handed_out)
