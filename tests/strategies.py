@@ -14,6 +14,7 @@ from numpylstm import (
     LSTM,
     MLP,
     RNN,
+    AcrossBands,
     Activation,
     Bidirectional,
     Colour,
@@ -22,11 +23,13 @@ from numpylstm import (
     Context,
     Dense,
     Dropout,
+    EachBand,
     GaussianNoise,
     Grey,
     InitialState,
     Layer,
     Mask,
+    Pick,
     Residual,
     Sequential,
     Standardize,
@@ -129,7 +132,8 @@ def features(D: int, causal: bool) -> st.SearchStrategy[Layer]:
     standardize = st.builds(Standardize, st.just(D), mean=statistics, deviation=statistics)
     context = st.builds(Context, st.just(D), st.integers(0, 3), st.just(0) if causal else st.integers(0, 2))
     # A small n is a steep slope, and rounding in float32 would go up it layer by layer.
-    drawn = standardize | context | st.builds(Colour, st.just(0.3))
+    pick = st.builds(Pick, st.just(D), st.lists(st.integers(0, D - 1), min_size=1, max_size=6))
+    drawn = standardize | context | pick | st.builds(Colour, st.just(0.3))
     if D % 3:
         return drawn
     vector_product = st.builds(
@@ -192,6 +196,14 @@ def residuals(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
 
 
 @st.composite
+def banded(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
+    """The features as bands: a layer for each, or across them, which may see all of a frame."""
+    bands = draw(st.sampled_from([n for n in range(1, D + 1) if D % n == 0]))
+    kind = draw(st.sampled_from([EachBand, AcrossBands]))
+    return kind(draw(layers(D // bands, causal and kind is EachBand, depth)), bands)
+
+
+@st.composite
 def masks(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
     stack = draw(stacks(D, 2, causal, depth)) if draw(st.booleans()) else []
     last = draw(denses(width(D, *stack), st.just(2 * D)))
@@ -227,7 +239,7 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
     """Any layer or network for D input features, containers nested at most `depth` deep."""
     kinds = ["plain"]
     if depth:
-        kinds += ["sequential", "residual", "mask", "initial_state", "concat_hidden", "mlp"] + [
+        kinds += ["sequential", "residual", "mask", "banded", "initial_state", "concat_hidden", "mlp"] + [
             "bidirectional"
         ] * (not causal)
     kind = draw(st.sampled_from(kinds))
@@ -239,6 +251,8 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
         return draw(residuals(D, causal, depth - 1))
     if kind == "mask":
         return draw(masks(D, causal, depth - 1))
+    if kind == "banded":
+        return draw(banded(D, causal, depth - 1))
     if kind == "initial_state":
         return draw(initial_states(D, causal, depth - 1))
     if kind == "concat_hidden":

@@ -1,5 +1,6 @@
 """The layers: one file each, forward directly above its backward."""
 
+from .bands import AcrossBands, EachBand, Pick
 from .base import LAYERS, Layer, Stream
 from .containers import Bidirectional, ConcatHidden, InitialState, Residual
 from .dense import MLP, Activation, Dense
@@ -19,6 +20,7 @@ __all__ = [
     "LSTM",
     "MLP",
     "RNN",
+    "AcrossBands",
     "Activation",
     "Bidirectional",
     "Colour",
@@ -28,6 +30,7 @@ __all__ = [
     "ContextState",
     "Dense",
     "Dropout",
+    "EachBand",
     "GRUState",
     "GaussianNoise",
     "Grey",
@@ -35,6 +38,7 @@ __all__ = [
     "LSTMState",
     "Layer",
     "Mask",
+    "Pick",
     "RNNState",
     "Residual",
     "Sequential",

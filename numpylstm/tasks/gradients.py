@@ -13,6 +13,7 @@ from ..layers import (
     LSTM,
     MLP,
     RNN,
+    AcrossBands,
     Activation,
     Bidirectional,
     Colour,
@@ -21,11 +22,13 @@ from ..layers import (
     Context,
     Dense,
     Dropout,
+    EachBand,
     GaussianNoise,
     Grey,
     InitialState,
     Layer,
     Mask,
+    Pick,
     Residual,
     Sequential,
     Standardize,
@@ -88,6 +91,9 @@ def cases() -> Iterator[tuple[str, Layer]]:
     yield "VectorProduct bias=False", Sequential(Colour(), VectorProduct(D, H, bias=False, activation="tanh"))
     yield "Context", Context(D, 2, 1)
     yield "Context after=0", Context(D, 3, 0)
+    yield "EachBand", EachBand(Sequential(LSTM(D // 2, H), Dense(H, 3)), 2)
+    yield "AcrossBands", AcrossBands(Bidirectional(LSTM(D // 2, H), GRU(D // 2, H)), 2)
+    yield "Pick", Pick(D, [3, 0, 0, 2, 3, 3])
     yield "Mask ratio", Mask(Sequential(LSTM(D, H), Dense(H, 2 * D)))
     yield "Mask ratio eps=0.1", Mask(Dense(D, 2 * D), eps=0.1)
     yield "Mask softmax", Mask(Sequential(LSTM(D, H), Dense(H, 2 * D)), kind="softmax")
