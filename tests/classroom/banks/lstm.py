@@ -42,12 +42,33 @@ def slopes_of(k):
     return {f"{k}: {name}": sentence.format(name, k) for name in wrong}
 
 
+def slips(k):
+    """Other slips in the derivative s (1 - s) of the gate k."""
+    return {
+        f"{k} alone": f"a factor 1 - {k} is missing in the derivative {k} (1 - {k}) of da_{k}.",
+        f"{k} (1 + {k})": f"{k} (1 + {k}) was used where {k} (1 - {k}) belongs.",
+        f"sigmoid twice {k}": f"sigmoid was taken once more in {k}'s derivative: that is {k} (1 - {k}).",
+    }
+
+
+ELSEWHERE = ("ifog", "ifgo", "figo")
+"""Orders of rows that other texts have."""
+
+
 def orders(name, whose):
     """Rows in another order; those of two gates interchanged, and what other texts have."""
-    found = ("iofg", "fiog", "giof", "ofig", "ogfi", "oigf", "ifog", "ifgo", "figo")
+    found = ("iofg", "fiog", "giof", "ofig", "ogfi", "oigf", *ELSEWHERE)
     return {
         f"{name} {order}": f"the rows of {whose} are in the order {', '.join(order)}; here it is o, i, f, g."
         for order in found
+    }
+
+
+def rows(name):
+    """The rows of one tensor alone in another text's order, as where its parts are put together."""
+    return {
+        f"{name} rows {order}": f"the rows of {name} alone are ordered {', '.join(order)}, not o, i, f, g."
+        for order in ELSEWHERE
     }
 
 
@@ -79,9 +100,11 @@ SPOTS = {
     },
     "dh_T, back by h, dh0": {
         "dh never replaced": "dh of the next step was never replaced: it stayed dh_T, and so did dh0.",
+        "dh_T carried": "dh_T was added to W_h^T da of every step, and so to dh0; it belongs to the last.",
     },
     "dc_T, back by c, dc0": {
         "dc never replaced": "dc of the next step was never replaced: it stayed dc_T, and so did dc0.",
+        "dc_T carried": "dc_T was added to dc f of every step, and so to dc0; it belongs to the last.",
     },
     "back by h, dh0": {
         "nothing back by h": "W_h^T da is missing altogether: no step has it of the next, and dh0 is zero.",
@@ -123,6 +146,9 @@ SPOTS = {
     "back by h, back by c": {
         "truncated": "nothing is passed back from step to step: neither W_h^T da nor dc f.",
     },
+    "back by h, back by c, dh0, dc0": {
+        "nothing back": "nothing is passed back: W_h^T da and dc f are missing, and dh0 and dc0 are zero.",
+    },
     "path h to c": {
         "tanh c": "tanh(c) was used where its derivative, 1 - tanh(c)^2, belongs.",
         "1 - h^2": "1 - h^2 was used where 1 - tanh(c)^2 belongs.",
@@ -150,6 +176,7 @@ SPOTS = {
     "path h to c, da_o": {
         "c everywhere": "tanh is missing: c was used where tanh(c) belongs, in da_o and in 1 - tanh(c)^2.",
         "earlier c everywhere": "tanh(c_{t-1}) was used where tanh(c_t) belongs, in da_o and in dc.",
+        "c_T everywhere": "tanh(c_T) of the last step was used at every step; each has its own.",
     },
     "da_i, da_f, da_g": {
         "dh for dc": "dh was used where dc belongs, in da_i, da_f and da_g.",
@@ -192,6 +219,7 @@ SPOTS = {
         "1 - o alone": "a factor o is missing in the derivative o (1 - o) of da_o.",
         "i's slope for o": "i (1 - i) was used where o (1 - o) belongs.",
         "f's slope for o": "f (1 - f) was used where o (1 - o) belongs.",
+        **slips("o"),
     },
     "s'(i)": {
         "no slope i": "the derivative of i's sigmoid is missing: da_i has a factor i (1 - i).",
@@ -200,6 +228,7 @@ SPOTS = {
         "1 - i alone": "a factor i is missing in the derivative i (1 - i) of da_i.",
         "f's slope for i": "f (1 - f) was used where i (1 - i) belongs.",
         "o's slope for i": "o (1 - o) was used where i (1 - i) belongs.",
+        **slips("i"),
     },
     "s'(f)": {
         "no slope f": "the derivative of f's sigmoid is missing: da_f has a factor f (1 - f).",
@@ -208,6 +237,7 @@ SPOTS = {
         "1 - f alone": "a factor f is missing in the derivative f (1 - f) of da_f.",
         "i's slope for f": "i (1 - i) was used where f (1 - f) belongs.",
         "o's slope for f": "o (1 - o) was used where f (1 - f) belongs.",
+        **slips("f"),
     },
     "tanh'(g)": {
         "no slope g": "the derivative of g's tanh is missing: da_g has a factor 1 - g^2.",
@@ -222,6 +252,12 @@ SPOTS = {
         "sigmoid twice": "sigmoid was taken once more in its derivative: in terms of a gate it is s (1 - s).",
         "slopes of slopes": "the derivatives were taken at the gates as though they were pre-activations.",
         "all tanh": "all four gates have the derivative of tanh; three of them are sigmoids.",
+    },
+    "s'(o), s'(i), s'(f)": {
+        "no slopes of sigmoids": "the sigmoids' derivatives are missing: s (1 - s) for o, i and f.",
+        "s alone": "a factor 1 - s is missing in the derivatives s (1 - s) of o, i and f.",
+        "1 - s alone": "a factor s is missing in the derivatives s (1 - s) of o, i and f.",
+        "s (1 + s)": "s (1 + s) was used where s (1 - s) belongs, for o, i and f.",
     },
     "s'(i), s'(f)": {"i's and f's slopes": "the derivatives of i and f are interchanged."},
     "s'(o), s'(i)": {"o's and i's slopes": "the derivatives of o and i are interchanged."},
@@ -260,11 +296,15 @@ SPOTS = {
         **each("h_t in", "h_t was used where h_{t-1} belongs, in the rows of dW_h that belong to K alone."),
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
+        "h before, h0 twice": "h_{t-2} was used where h_{t-1} belongs, in dW_h, and h0 twice.",
+        "dW_h transposed": "each gate's block of dW_h is transposed: it is the sum of da h_{t-1}^T.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
         "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
         "x reversed": "x was read from the wrong end, in dW_x.",
+        "earlier x, first twice": "x_{t-1} was used where x_t belongs, in dW_x, and the first x twice.",
+        "later x, last twice": "x_{t+1} was used where x_t belongs, in dW_x, and the last x twice.",
     },
     "of dW_x, of dW_h, of db": {
         "first step of weights": "dW_x, dW_h and db hold the first step alone: = was used where += belongs.",
@@ -275,7 +315,12 @@ SPOTS = {
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
         "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
     },
+    "of dW_x, of dW_h": {
+        f"W over {size}": f"dW_x and dW_h were divided by {size}, though db was not: all three are sums."
+        for size in ("T", "B", "T B")
+    },
     "of dW_x": {
+        **rows("dW_x"),
         "sign of dW_x": "the sign of dW_x is wrong.",
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
         **swaps("dW_x"),
@@ -287,6 +332,7 @@ SPOTS = {
         **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
     },
     "of dW_h": {
+        **rows("dW_h"),
         "sign of dW_h": "the sign of dW_h is wrong.",
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
         **swaps("dW_h"),
@@ -298,6 +344,7 @@ SPOTS = {
         **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
     },
     "of db": {
+        **rows("db"),
         "sign of db": "the sign of db is wrong.",
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "db mean": "db is a mean over the batch; it is a sum.",
@@ -427,6 +474,19 @@ SAME = {
     ("no dh0", "no dc0"): "no initial",
     ("dh0 early", "dc0 early"): "initial early",
     ("dh0 early, without dh", "dc0 early, without dh"): "initial early, without dh",
+    ("h for tanh c", "no slope o"): "o alone",
+    ("no slope g", "no slopes of sigmoids"): "no slopes",
+    ("nothing back by h", "nothing back by c"): "nothing back",
+    ("truncated", "no initial"): "nothing back",
+    ("truncated", "initial early, without dh"): "nothing back",
+    ("h before, h0 twice", "first step of weights"): "first step of weights",
+    ("h before, h0 twice", "first step of dW_h"): "first step of dW_h",
+    ("earlier x, first twice", "first step of weights"): "first step of weights",
+    ("earlier x, first twice", "first step of dW_x"): "first step of dW_x",
+    ("later x, last twice", "last step of weights"): "last step of weights",
+    ("W over T", "db mean over T"): "weights over T",
+    ("W over B", "db mean"): "weights over B",
+    ("W over T B", "db mean over T B"): "weights over T B",
 }
 """Two that compute what one does, or what right code does: one leaves the other nothing to act on,
 they make up for each other, or together they are a third."""
@@ -541,6 +601,7 @@ def lstm(p, errors):
                 **{f"{k} for o": lambda s=s: dh * s * slope for k, s in zip("ifg", (i, f, g), strict=True)},
                 "c everywhere": lambda: dh * o * (1 - c_t**2),
                 "earlier c everywhere": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
+                "c_T everywhere": lambda: dh * o * (1 - np.tanh(c[T]) ** 2),
                 "path of dh[t]": lambda: given * o * slope,
                 "sign of path": lambda: -dh * o * slope,
             },
@@ -556,6 +617,7 @@ def lstm(p, errors):
                 "h for tanh c": lambda: dh * h_t,
                 "c everywhere": lambda: dh * c_t,
                 "earlier c everywhere": lambda: dh * np.tanh(c_before),
+                "c_T everywhere": lambda: dh * np.tanh(c[T]),
                 **{f"{k} for tanh c": lambda s=s: dh * s for k, s in zip("ifg", (i, f, g), strict=True)},
                 "dc for dh": lambda: dc * tanh_c,
                 "da_o of dh[t]": lambda: given * tanh_c,
@@ -622,6 +684,13 @@ def lstm(p, errors):
                         for n, m in enumerate(GATES)
                     },
                     f"1 - {k} alone": lambda s=s: 1 - s,
+                    f"{k} alone": lambda s=s: s,
+                    f"{k} (1 + {k})": lambda s=s: s * (1 + s),
+                    f"sigmoid twice {k}": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
+                    "no slopes of sigmoids": lambda: 1,
+                    "s alone": lambda s=s: s,
+                    "1 - s alone": lambda s=s: 1 - s,
+                    "s (1 + s)": lambda s=s: s * (1 + s),
                     "sigmoid twice": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
                     "slopes of slopes": lambda s=s: sigmoid(s) * (1 - sigmoid(s)),
                     f"o's slope for {k}": lambda: o * (1 - o),
@@ -663,6 +732,7 @@ def lstm(p, errors):
                 "dh kept": lambda: dh_next + dh,
                 "dh_next kept": lambda: dh_next + early[0],
                 "sign of dh": lambda: -dh_next,
+                "dh_T carried": lambda: dh_next + dh_T,
             },
         )
         dc_next = pick(
@@ -676,12 +746,14 @@ def lstm(p, errors):
                 "dc kept": lambda: dc * f + dc,
                 "dc_next kept": lambda: dc * f + early[1],
                 "dc from before": lambda: dc_in * f,
+                "dc_T carried": lambda: dc * f + dc_T,
             },
         )
         if not at_first:
-            if errors & {"no dh back", "nothing back by h", "truncated", "dh[t] alone", "each step alone"}:
+            both = {"truncated", "each step alone", "nothing back"}
+            if errors & {"no dh back", "nothing back by h", "dh[t] alone", *both}:
                 dh_next = zero
-            if errors & {"no dc back", "nothing back by c", "truncated", "dc anew", "each step alone"}:
+            if errors & {"no dc back", "nothing back by c", "dc anew", *both}:
                 dc_next = zero
         if "dh never replaced" in errors or ("dh_T for next" in errors and not at_first):
             dh_next = dh_T
@@ -706,6 +778,7 @@ def lstm(p, errors):
         {
             "no dh0": lambda: zero,
             "nothing back by h": lambda: zero,
+            "nothing back": lambda: zero,
             "no initial": lambda: zero,
             "dh0 early": lambda: dh_full,
             "initial early": lambda: dh_full,
@@ -720,6 +793,7 @@ def lstm(p, errors):
         {
             "no dc0": lambda: zero,
             "nothing back by c": lambda: zero,
+            "nothing back": lambda: zero,
             "no initial": lambda: zero,
             "dc0 early": lambda: dc_full,
             "initial early": lambda: dc_full,
@@ -775,6 +849,7 @@ def weight_gradients(pick, errors, da, x, h, c):
             "h and c of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
             "h before": lambda: np.concatenate([h[-1:], h[:-2]]),
             "h0 everywhere": lambda: np.array([h[0]] * T),
+            "h before, h0 twice": lambda: np.concatenate([h[:1], h[:-2]]),
             "no dW_h": lambda: 0 * h[:-1],
         },
     )
@@ -784,6 +859,8 @@ def weight_gradients(pick, errors, da, x, h, c):
             "earlier x": lambda: np.roll(x, 1, axis=0),
             "later x": lambda: np.roll(x, -1, axis=0),
             "x reversed": lambda: x[::-1],
+            "earlier x, first twice": lambda: np.concatenate([x[:1], x[:-1]]),
+            "later x, last twice": lambda: np.concatenate([x[1:], x[-1:]]),
             "no dW_x": lambda: 0 * x,
         },
     )
@@ -823,13 +900,17 @@ def weight_gradients(pick, errors, da, x, h, c):
         for k, m in combinations(GATES, 2):
             if f"{name} swaps {k}{m}" in errors:
                 letters[GATES.index(k)], letters[GATES.index(m)] = m, k
+        letters = next((order for order in ELSEWHERE if f"{name} rows {order}" in errors), letters)
         return da[:, [GATES.index(m) for m in letters]]
 
+    means = {f"W over {size}": common[f"weights over {size}"] for size in ("T", "B", "T B")}
     by_x = copied(
-        "dW_x", pick(da, common | {"first step of dW_x": lambda: at(da, 0), "sign of dW_x": lambda: -da})
+        "dW_x",
+        pick(da, common | means | {"first step of dW_x": lambda: at(da, 0), "sign of dW_x": lambda: -da}),
     )
     by_h = copied(
-        "dW_h", pick(da, common | {"first step of dW_h": lambda: at(da, 0), "sign of dW_h": lambda: -da})
+        "dW_h",
+        pick(da, common | means | {"first step of dW_h": lambda: at(da, 0), "sign of dW_h": lambda: -da}),
     )
     db = copied("db", pick(da, common | of_b)).sum(axis=(0, 2)).ravel()
     dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1)))
@@ -837,4 +918,6 @@ def weight_gradients(pick, errors, da, x, h, c):
     for n, k in enumerate(GATES):
         if f"h_t in {k}" in errors:
             dW_h[n] = np.tensordot(by_h, h[1:], ((0, 2), (0, 1)))[n]
+    if "dW_h transposed" in errors:
+        dW_h = dW_h.transpose(0, 2, 1)
     return dW_x.reshape(4 * H, -1), dW_h.reshape(4 * H, H), db

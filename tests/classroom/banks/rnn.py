@@ -28,6 +28,7 @@ SPOTS = {
     },
     "dh_T, back, dh0": {
         "never replaced": "what comes from the next step was never replaced: it stayed dh_T, and so did dh0.",
+        "dh_T carried": "dh_T was added to W_h^T da of every step, and so to dh0; it belongs to the last.",
     },
     "back, dh0": {
         "nothing back": "W_h^T da is missing altogether: no step has it of the next, and dh0 is zero.",
@@ -46,6 +47,7 @@ SPOTS = {
         "no W_h": "W_h is missing on the way back: dh_{t-1} is W_h^T da.",
         "sign back": "the sign of W_h^T da is wrong.",
         "back over T": "W_h^T da was divided by T.",
+        "slope on the way": "W_h^T da was multiplied by 1 - h_{t-1}^2, which da of that step has once more.",
     },
     "slope": {
         "no slope": "the derivative of tanh is missing: da = dh (1 - h^2).",
@@ -62,6 +64,9 @@ SPOTS = {
         "h^2": "h^2 was used where 1 - h^2 belongs.",
         "slope squared": "the derivative of tanh was multiplied in twice.",
     },
+    "slope, dW_h": {
+        "h changed places": "h_t and h_{t-1} changed places: 1 - h_t^2 belongs in da, h_{t-1} in dW_h.",
+    },
     "time": {
         "forwards": "the loop runs forwards in time; the last step has to come first.",
         "not the first": "the loop ends one step early: the first step, t = 0, was left out.",
@@ -73,12 +78,15 @@ SPOTS = {
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
+        "h before, h0 twice": "h_{t-2} was used where h_{t-1} belongs, in dW_h, and h0 twice.",
         "dW_h transposed": "dW_h is transposed: it is the sum of da h_{t-1}^T, not of h_{t-1} da^T.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
         "later x": "x_{t+1} was used where x_t belongs, in dW_x.",
         "x reversed": "x was read from the wrong end, in dW_x.",
+        "earlier x, first twice": "x_{t-1} was used where x_t belongs, in dW_x, and the first x twice.",
+        "later x, last twice": "x_{t+1} was used where x_t belongs, in dW_x, and the last x twice.",
     },
     "of dW_x, of dW_h, of db": {
         "dh in weights": "dh was used where da belongs, in dW_x, dW_h and db.",
@@ -89,6 +97,10 @@ SPOTS = {
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
         "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
+    },
+    "of dW_x, of dW_h": {
+        f"W over {size}": f"dW_x and dW_h were divided by {size}, though db was not: all three are sums."
+        for size in ("T", "B", "T B")
     },
     "of dW_x": {
         "dh in dW_x": "dh was used where da belongs, in dW_x.",
@@ -122,6 +134,7 @@ SPOTS = {
         "dx reversed": "dx stands in the order it was made in, last step first: it has to be turned round.",
         "no dx": "dx is zero.",
         "dx of dh": "dh was used where da belongs, in dx = W_x^T da.",
+        "dx of dh[t]": "dx saw dh[t] alone, not what comes from later steps.",
         "dx over B": "dx was divided by B; each sequence has its own.",
         "dx last only": "dx holds the last step alone; the others are zero.",
         "dx first only": "dx holds the first step alone; the others are zero.",
@@ -165,6 +178,16 @@ SAME = {
     ("h of last", "last step of weights"): "last step of weights",
     ("h0 everywhere", "first step of weights"): "first step of weights",
     ("h0 everywhere", "first step of dW_h"): "first step of dW_h",
+    ("dh[t] alone", "dx of dh[t]"): "dh[t] alone",
+    ("earlier slope", "h_t"): "h changed places",
+    ("h before, h0 twice", "first step of weights"): "first step of weights",
+    ("h before, h0 twice", "first step of dW_h"): "first step of dW_h",
+    ("earlier x, first twice", "first step of weights"): "first step of weights",
+    ("earlier x, first twice", "first step of dW_x"): "first step of dW_x",
+    ("later x, last twice", "last step of weights"): "last step of weights",
+    ("W over T", "db mean over T"): "weights over T",
+    ("W over B", "db mean"): "weights over B",
+    ("W over T B", "db mean over T B"): "weights over T B",
 }
 """Two that compute what one does: one leaves the other nothing to act on, or together they are a third."""
 
@@ -207,7 +230,7 @@ def rnn(p, errors):
             "not the last": range(T - 1)[::-1],
         },
     )
-    da, dhs, backs = np.zeros_like(h[1:]), np.zeros_like(h[1:]), np.zeros_like(h0)
+    (da, dhs, alone), backs = np.zeros((3, *h[1:].shape)), np.zeros_like(h0)
     for number, t in enumerate(steps):
         h_t = h[t + 1]
         dh_t = p["dh"][pick(t, {"dh reversed": T - 1 - t, "dh early": t - 1})]
@@ -237,9 +260,10 @@ def rnn(p, errors):
                 "2h": -2 * h_t,
                 "h^2": h_t**2,
                 "slope squared": (1 - h_t**2) ** 2,
+                "h changed places": 1 - h[t] ** 2,
             },
         )
-        da[t], dhs[t] = dh * slope, dh
+        da[t], dhs[t], alone[t] = dh * slope, dh, dh_t * slope
         later = pick(
             da[t] @ W_h,
             {
@@ -250,6 +274,8 @@ def rnn(p, errors):
                 "back over T": da[t] @ W_h / T,
                 "kept": dh + da[t] @ W_h,
                 "later kept": later + da[t] @ W_h,
+                "dh_T carried": dh_T + da[t] @ W_h,
+                "slope on the way": da[t] @ W_h * (1 - h[t] ** 2),
                 "two steps": (dh_t + (dh_T if number == 0 else 0)) * slope @ W_h,
             },
         )
@@ -271,6 +297,7 @@ def rnn(p, errors):
         "weights over B": through / B,
         "weights over T B": through / (T * B),
     }
+    means = {f"W over {size}": common[f"weights over {size}"] for size in ("T", "B", "T B")}
     of_b = {
         "first step of db": first,
         "last step of db": last,
@@ -287,6 +314,8 @@ def rnn(p, errors):
         h[:-1],
         {
             "h_t": h[1:],
+            "h changed places": h[1:],
+            "h before, h0 twice": np.concatenate([h[:1], h[:-2]]),
             "h0 zero": h[:-1] * (np.arange(T) > 0)[:, None, None],
             "h of last": np.concatenate([h[-1:], h[1:-1]]),
             "h before": np.concatenate([h[-1:], h[:-2]]),
@@ -301,21 +330,29 @@ def rnn(p, errors):
             "later x": np.roll(x, -1, axis=0),
             "no dW_x": 0 * x,
             "x reversed": x[::-1],
+            "earlier x, first twice": np.concatenate([x[:1], x[:-1]]),
+            "later x, last twice": np.concatenate([x[1:], x[-1:]]),
         },
     )
     dW_x = np.einsum(
         "tbk,tbd->kd",
-        pick(through, common | {"first step of dW_x": first, "dh in dW_x": dhs, "sign of dW_x": -through}),
+        pick(
+            through,
+            common | means | {"first step of dW_x": first, "dh in dW_x": dhs, "sign of dW_x": -through},
+        ),
         with_x,
     )
     dW_h = np.einsum(
         "tbk,tbh->kh",
-        pick(through, common | {"first step of dW_h": first, "dh in dW_h": dhs, "sign of dW_h": -through}),
+        pick(
+            through,
+            common | means | {"first step of dW_h": first, "dh in dW_h": dhs, "sign of dW_h": -through},
+        ),
         with_h,
     )
     db = pick(through, common | of_b).sum(axis=(0, 1))
 
-    dx = pick(da, {"dx of dh": dhs}) @ W_x
+    dx = pick(da, {"dx of dh": dhs, "dx of dh[t]": alone}) @ W_x
     dx = pick(
         dx,
         {
