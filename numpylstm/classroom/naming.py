@@ -30,7 +30,8 @@ SAME = 1e-9
 more than rounding in float64, far less than a float32 array on the way would leave."""
 
 SINGLE = 1e-5
-"""What is right to this share, but not to `SAME`, went through single precision or through differences."""
+"""What is right to this share, but not to `SAME`, went through single precision or through
+differences, or had something like 1e-8 added."""
 
 Run = Callable[[np.random.Generator], Mapping[str, np.ndarray]]
 """Draws a problem from a generator and returns what somebody's functions make of it: tensors by name."""
@@ -82,7 +83,7 @@ class Bank:
             if wrong and not any(_wrong(got, stored)):
                 return sentence
         if wrong and not any(_wrong(got, self.right, SINGLE)):
-            return "right to about 7 digits: numbers of float32 on the way, or differences for a derivative."
+            return "right to 5 digits: float32 on the way, a little added, or differences for a derivative."
         unknown = f"none of the {len(self.errors)} errors known here: it is something else, or more than one."
         right = [name for name in self.right[0] if name not in wrong]
         if not wrong:

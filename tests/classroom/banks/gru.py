@@ -14,6 +14,10 @@ FORWARD = {
     "n_r_z_blocks": "the row blocks are taken as n, r, z, and are r, z, n.",
     "no_b_x": "b_x is left out.",
     "no_b_h": "b_h is left out.",
+    "no_b_hn": "b_hn, the candidate's part of b_h, is left out.",
+    "no_b_hr_b_hz": "the gates' parts of b_h are left out.",
+    "sigmoid_2a": "the sigmoid is steeper by a factor of 2: by tanh it is (1 + tanh(a / 2)) / 2.",
+    "z_W_hr": "z is made with W_hr where W_hz belongs.",
     "h_not_carried": "every step starts from h0: h_{t-1} is not carried on.",
     "h0_zero": "h0 is not used: the first step starts from zeros.",
     "n_sigmoid": "the candidate n goes through a sigmoid, and should through tanh.",
@@ -65,6 +69,44 @@ BACKWARD = {
     "other_variant": "the backward pass of the other variant of the reset gate.",
     "W_h_h_t": "h_t was used where h_{t-1} belongs, in dW_h.",
     "W_h_h0_zero": "h0 is left out of dW_h: the first step's h_{t-1} is h0.",
+    "W_h_last": "at the first step dW_h is made with the last state, h[-1]; h_{t-1} is h0 there.",
+    "W_h_transposed": "the blocks of dW_h are transposed.",
+    "h_in_place": "every h_{t-1} is the last state: h was changed in place. Keep a copy of each.",
+    "n_tanh_again": "da_n has 1 - tanh(n)^2: n is the tanh already, and it is 1 - n^2.",
+    "n_r": "da_n has a factor r; that belongs to the recurrent part alone.",
+    "gates_again": "in their derivative r and z go through a sigmoid again: they are its values already.",
+    "gates_no_derivative": "da_r and da_z lack the derivative of the sigmoid, s (1 - s).",
+    "gates_tanh_derivative": "da_r and da_z have the derivative of tanh, 1 - s^2, and are sigmoids.",
+    "z_only_z": "da_z has z where the sigmoid's derivative z (1 - z) belongs.",
+    "z_only_1_z": "da_z has 1 - z where the sigmoid's derivative z (1 - z) belongs.",
+    "r_only_r": "da_r has r where the sigmoid's derivative r (1 - r) belongs.",
+    "r_only_1_r": "da_r has 1 - r where the sigmoid's derivative r (1 - r) belongs.",
+    "not_carried": "what step t + 1 sends back is not used, dh_T neither: they are added to dh[t].",
+    "dh_T_replaces": "at the last step dh_T takes the place of dh[t]; they add up.",
+    "dh_T_first": "dh_T is added at the first step; it belongs to the last one.",
+    "first_step_left_out": "the loop stops before step 0.",
+    "last_step_left_out": "the loop begins with the last step but one.",
+    "sign": "the sign of all gradients is wrong.",
+    "dh_by_T": "dh is divided by T.",
+    "all_by_T": "all gradients are divided by T.",
+    "W_x_step_0": "dW_x is overwritten at every step; it adds up.",
+    "W_h_step_0": "dW_h is overwritten at every step; it adds up.",
+    "W_x_b_x_step_0": "dW_x and db_x are overwritten at every step; they add up.",
+    "db_mean_TB": "the gradients by the biases are means over steps and batch, and should be sums.",
+    "db_h_zero": "db_h is zero: b_h has its part in every gate.",
+    "W_x_r_twice": "in dW_x, da_r stands in the rows of z.",
+    "W_h_r_twice": "in dW_h, da_r stands in the rows of z.",
+    "db_r_twice": "in db_x and db_h, da_r stands in the rows of z.",
+    "W_x_blocks": "the row blocks of dW_x lie as z, r, n, and should as r, z, n.",
+    "direct_twice": "the direct path to h_{t-1}, dh z, is in twice.",
+    "dh_no_gates": "dh lacks the way through both gates.",
+    "dh_n_transposed": "in dh, da_n is multiplied by the transposed W_hn.",
+    "dh_r_twice": "in dh, da_z meets W_hr, and should W_hz.",
+    "dh_z_twice": "in dh, da_r meets W_hz, and should W_hr.",
+    "dx_only_n": "dx lacks the way through both gates.",
+    "dx_n_r": "dx has r on its way through n: r multiplies the recurrent part alone.",
+    "dx_r_twice": "in dx, da_z meets W_xr, and should W_xz.",
+    "dx_z_twice": "in dx, da_r meets W_xz, and should W_xr.",
     "dh_T_dropped": "dh_T, the gradient by the final state, is dropped.",
     "dh_T_every_step": "dh_T is added at every step; it belongs to the last one alone.",
     "dh_ignored": "only dh_T goes back: dh of the single steps is not used.",
@@ -103,12 +145,20 @@ BACKWARD_AFTER = {
     "r_h": "da_r has h_{t-1} where W_hn h_{t-1} + b_hn belongs.",
     "r_no_b": "da_r lacks b_hn: r multiplies W_hn h_{t-1} + b_hn.",
     "r_dq": "da_r starts from da_n r, and should from da_n.",
+    "no_r_weights": "dW_hn and db_hn lack r.",
+    "dW_r_twice": "dW_hn has r twice.",
+    "dW_rh": "dW_hn is made with r h_{t-1}, and should with h_{t-1}: r acts after the product here.",
+    "db_swapped": "db_x and db_h are swapped.",
     "db_h_is_db_x": "db_h is taken as db_x: in its rows of n, r is missing.",
     "db_x_is_db_h": "db_x is taken as db_h: its rows of n have no r.",
 }
 
 BACKWARD_BEFORE = {
     "r_no_W": "da_r lacks W_hn: r acts on h_{t-1} before the product, so dr is (W_hn^T da_n) h_{t-1}.",
+    "r_no_h": "da_r lacks h_{t-1}: r multiplies it, so dr is (W_hn^T da_n) h_{t-1}.",
+    "other_formulas": "the formulas are those of the other variant of the reset gate.",
+    "direct_r": "the direct path to h_{t-1} is multiplied by r too: dh z stands outside of it.",
+    "r_before_W": "in dh, r multiplies da_n, and should what comes out of W_hn^T da_n.",
     "r_rh": "da_r has r h_{t-1} where h_{t-1} belongs.",
     "db_h_r": "db_hn has an r that is not there: b_hn stands outside of the reset gate.",
 }
@@ -116,6 +166,10 @@ BACKWARD_BEFORE = {
 
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
+
+
+def _steep(a):
+    return sigmoid(2 * a)
 
 
 def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
@@ -126,7 +180,12 @@ def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
     W_hr, W_hz, W_hn = (np.split(W_h, 3)[k].T if "transposed" in on else np.split(W_h, 3)[k] for k in order)
     b_xr, b_xz, b_xn = (np.split(b_x * ("no_b_x" not in on), 3)[k] for k in order)
     b_hr, b_hz, b_hn = (np.split(b_h * ("no_b_h" not in on), 3)[k] for k in order)
+    b_hr, b_hz = (0 * b_hr, 0 * b_hz) if "no_b_hr_b_hz" in on else (b_hr, b_hz)
+    b_hn = 0 * b_hn if "no_b_hn" in on else b_hn
+    W_hz = W_hr if "z_W_hr" in on else W_hz
     gate = np.tanh if "gates_tanh" in on else sigmoid
+    if "sigmoid_2a" in on:
+        gate = _steep
     candidate = sigmoid if "n_sigmoid" in on else np.asarray if "n_linear" in on else np.tanh
     h = 0 * h0 if "h0_zero" in on else h0
     steps, states = [], []
@@ -169,10 +228,17 @@ def gru_backward(on, dh, dh_T, cache):
     W_r, W_z, W_n = np.split(W_h, 3)
     dx, dW_x, dW_h = np.zeros((T, B, W_x.shape[1])), np.zeros_like(W_x), np.zeros_like(W_h)
     db_x, db_h = np.zeros(3 * H), np.zeros(3 * H)
-    carried = 0 * dh_T if "dh_T_dropped" in on else dh_T
-    after = reset_after != ("other_variant" in on)
-    for t in range(T) if "forward_in_time" in on else reversed(range(T)):
+    if "sign" in on:
+        dh, dh_T = -dh, -dh_T
+    if "all_by_T" in on:
+        dh, dh_T = dh / T, dh_T / T
+    carried = 0 * dh_T if on & {"dh_T_dropped", "dh_T_first"} else dh_T
+    after = reset_after != bool(on & {"other_variant", "other_formulas"})
+    walk = range("first_step_left_out" in on, T - ("last_step_left_out" in on))
+    for t in walk if "forward_in_time" in on else reversed(walk):
         x_t, before, h_t, r, z, n, q = steps[t]
+        if "h_in_place" in on:
+            before = steps[-1][2]
         if "other_variant" in on:
             q = before @ W_n.T + b_h[2 * H :] if after else r * before
         dh_t = dh[T - 1 - t] if "dh_reversed" in on else dh[t]
@@ -180,7 +246,14 @@ def gru_backward(on, dh, dh_T, cache):
             dh_t = 0 * dh_t
         if "dh_T_every_step" in on and t < T - 1:
             dh_t = dh_t + dh_T
-        total = dh_t if "truncated" in on and t < T - 1 else dh_t + carried
+        if "dh_T_first" in on and t == 0:
+            dh_t = dh_t + dh_T
+        if "dh_T_replaces" in on and t == T - 1:
+            dh_t = 0 * dh_t
+        if "dh_by_T" in on:
+            dh_t = dh_t / T
+        alone = "not_carried" in on or ("truncated" in on and t < T - 1)
+        total = dh_t if alone else dh_t + carried
 
         share = z if "z_swapped" in on or "n_by_z" in on else np.ones_like(z) if "n_no_z" in on else 1 - z
         slope = 1 - n**2
@@ -190,24 +263,36 @@ def gru_backward(on, dh, dh_T, cache):
             slope = n * (1 - n)
         if "n_no_square" in on:
             slope = 1 - n
+        if "n_tanh_again" in on:
+            slope = 1 - np.tanh(n) ** 2
+        if "n_r" in on:
+            slope = slope * r
         dn = total * share * (-1 if "n_sign" in on else 1)
         da_n = dn * slope
 
         z_sees = (h_t if "z_h_t" in on else before * ("z_no_h" not in on)) - n * ("z_no_n" not in on)
         slope = z * (1 - z)
-        if "z_no_derivative" in on:
+        if on & {"z_no_derivative", "gates_no_derivative"}:
             slope = np.ones_like(z)
-        if "z_tanh_derivative" in on:
+        if on & {"z_tanh_derivative", "gates_tanh_derivative"}:
             slope = 1 - z**2
+        if "gates_again" in on:
+            slope = sigmoid(z) * (1 - sigmoid(z))
+        if on & {"z_only_z", "z_only_1_z"}:
+            slope = z if "z_only_z" in on else 1 - z
         if "z_r_derivative" in on:
             slope = r * (1 - r)
         da_z = total * z_sees * slope * (-1 if "z_sign" in on else 1)
 
         slope = r * (1 - r)
-        if "r_no_derivative" in on:
+        if on & {"r_no_derivative", "gates_no_derivative"}:
             slope = np.ones_like(r)
-        if "r_tanh_derivative" in on:
+        if on & {"r_tanh_derivative", "gates_tanh_derivative"}:
             slope = 1 - r**2
+        if "gates_again" in on:
+            slope = sigmoid(r) * (1 - sigmoid(r))
+        if on & {"r_only_r", "r_only_1_r"}:
+            slope = r if "r_only_r" in on else 1 - r
         if "r_z_derivative" in on:
             slope = z * (1 - z)
         from_n = dn if "r_dn" in on else da_n
@@ -216,13 +301,19 @@ def gru_backward(on, dh, dh_T, cache):
             da_r = from_n * (r if "r_dq" in on else 1) * r_sees * slope
             dq = da_n * r
             through_n = (da_n if "no_r" in on or "no_r_dh" in on else dq) @ W_n
-            dW_n = (da_n if "no_r" in on or "no_r_dW" in on else dq).T @ before
-            db_n = da_n if "no_r" in on or "db_h_is_db_x" in on else dq
+            dW_n = (da_n if on & {"no_r", "no_r_dW", "no_r_weights"} else dq).T @ before
+            if on & {"dW_r_twice", "dW_rh"}:
+                dW_n = (dq * r).T @ before if "dW_r_twice" in on else dq.T @ (r * before)
+            db_n = da_n if on & {"no_r", "db_h_is_db_x", "no_r_weights"} else dq
         else:
             r_sees = r * before if "r_rh" in on else before
+            r_sees = np.ones_like(before) if "r_no_h" in on else r_sees
             da_r = (from_n if "r_no_W" in on else from_n @ W_n) * r_sees * slope
             through_n = da_n @ W_n * (1 if "no_r" in on or "no_r_dh" in on else r)
-            dW_n = da_n.T @ (before if "no_r" in on or "no_r_dW" in on else r * before)
+            if "r_before_W" in on:
+                through_n = (da_n * r) @ W_n
+            rh = q if "h_in_place" in on else r * before
+            dW_n = da_n.T @ (before if "no_r" in on or "no_r_dW" in on else rh)
             db_n = da_n * r if "db_h_r" in on else da_n
         da_r = da_r * (0 if "r_missing" in on else -1 if "r_sign" in on else 1)
 
@@ -231,41 +322,73 @@ def gru_backward(on, dh, dh_T, cache):
             blocks = W_z, W_r
         if "dh_transposed" in on:
             blocks, through_n = (W_r.T, W_z.T), _transposed(da_n, r, W_n, after)
+        if on & {"dh_r_twice", "dh_z_twice"}:
+            blocks = (W_r, W_r) if "dh_r_twice" in on else (W_z, W_z)
+        if "dh_n_transposed" in on:
+            through_n = _transposed(da_n, r, W_n, after)
         ways = [da_r @ blocks[0] * ("dh_no_r" not in on), da_z @ blocks[1] * ("dh_no_z" not in on)]
+        if "dh_no_gates" in on:
+            ways = []
         ways.append(through_n * ("dh_no_n" not in on))
         direct = 1 - z if "z_swapped" in on or "direct_1_z" in on else z
         if "direct_whole" in on:
             direct = np.ones_like(z)
+        if "direct_twice" in on:
+            direct = 2 * direct
+        if "direct_r" in on:
+            direct = direct * r
         direct = total * direct * ("direct_dropped" not in on)
         to_the_first = t == 0 and "dh0_direct" in on
         carried = direct + sum(ways) * ("no_W_h" not in on and not to_the_first)
 
         keep = 0 if "first_step_only" in on else 1
         keep_b = 0 if "db_first_step_only" in on else keep
-        da = np.hstack([da_r, da_z, da_n])
-        db = np.hstack([da_r, da_z, da_n * r if "db_x_is_db_h" in on else da_n])
+        keep_x = 0 if on & {"W_x_step_0", "W_x_b_x_step_0"} else keep
+        keep_h = 0 if "W_h_step_0" in on else keep
+        da = np.hstack([da_r, da_r if "W_x_r_twice" in on else da_z, da_n])
+        z_rows = da_r if "db_r_twice" in on else da_z
+        db = np.hstack([da_r, z_rows, da_n * r if "db_x_is_db_h" in on else da_n])
         to_x = np.hstack(
-            [da_r * ("dx_no_r" not in on), da_z * ("dx_no_z" not in on), da_n * ("dx_no_n" not in on)]
+            [
+                da_r * (not on & {"dx_no_r", "dx_only_n"}),
+                da_z * (not on & {"dx_no_z", "dx_only_n"}),
+                da_n * ("dx_no_n" not in on) * (r if "dx_n_r" in on else 1),
+            ]
         )
         if "dx_W_h" in on:
             dx[t] = to_x @ W_h
         elif "dx_transposed" in on:
             dx[t] = sum(part @ W.T for part, W in zip(np.split(to_x, 3, 1), np.split(W_x, 3), strict=True))
         else:
-            dx[t] = to_x @ W_x
+            W_xr, W_xz, W_xn = np.split(W_x, 3)
+            W_xr, W_xz = W_xz if "dx_z_twice" in on else W_xr, W_xr if "dx_r_twice" in on else W_xz
+            dx[t] = to_x @ np.vstack([W_xr, W_xz, W_xn])
         h_seen = h_t if "W_h_h_t" in on else x_t if "W_h_x" in on else before
         if "W_h_h0_zero" in on and t == 0:
             h_seen = 0 * before
-        if on & {"W_h_h_t", "W_h_x", "W_h_h0_zero"}:
+        if "W_h_last" in on and t == 0:
+            h_seen = steps[-1][2]
+        if on & {"W_h_h_t", "W_h_x", "W_h_h0_zero", "W_h_last"}:
             dW_n = (da_n * r).T @ h_seen if after else da_n.T @ (r * h_seen)
-        dW_x = keep * dW_x + da.T @ (before if "W_x_h" in on else x_t)
-        dW_h = keep * dW_h + np.vstack([da_r.T @ h_seen, da_z.T @ h_seen, dW_n])
-        db_x = keep_b * db_x + db.sum(axis=0)
-        db_h = keep_b * db_h + np.hstack([da_r, da_z, db_n]).sum(axis=0)
+        of_step = [da_r.T @ h_seen, (da_r if "W_h_r_twice" in on else da_z).T @ h_seen, dW_n]
+        if "W_h_transposed" in on:
+            of_step = [block.T for block in of_step]
+        dW_x = keep_x * dW_x + da.T @ (before if "W_x_h" in on else x_t)
+        dW_h = keep_h * dW_h + np.vstack(of_step)
+        db_x = (0 if "W_x_b_x_step_0" in on else keep_b) * db_x + db.sum(axis=0)
+        db_h = keep_b * db_h + np.hstack([da_r, z_rows, db_n]).sum(axis=0)
         if "dh0_early" in on and t == 0:
             carried = total
     if "db_mean" in on:
         db_x, db_h = db_x / B, db_h / B
+    if "db_mean_TB" in on:
+        db_x, db_h = db_x / (T * B), db_h / (T * B)
+    if "db_h_zero" in on:
+        db_h = 0 * db_h
+    if "db_swapped" in on:
+        db_x, db_h = db_h, db_x
+    if "W_x_blocks" in on:
+        dW_x = np.concatenate([np.split(dW_x, 3)[k] for k in (1, 0, 2)])
     if "dx_reversed" in on:
         dx = dx[::-1]
     scale = B if "mean_B" in on else T if "mean_T" in on else T * B if "mean_TB" in on else 1

@@ -22,6 +22,16 @@ LOSS = {
     "softmax_axis": "the softmax runs over the batch, and should run over the classes of each example.",
     "softmax_all": "the softmax divides by the sum over all examples, and should by each example's own.",
     "log2": "the loss is in bits, and should be in nats: the natural logarithm.",
+    "log10": "the loss has the logarithm to base 10, and should have the natural one.",
+    "loss_by_BC": "the loss is a mean over examples and classes, and should be over examples.",
+    "gradient_by_C": "dscores is divided by C, and should be by B.",
+    "gradient_by_BC": "dscores is divided by B C, and should be by B.",
+    "loss_last": "the loss holds the last example only: it is the mean over the batch.",
+    "log_of_mean": "the loss is -log of the mean p; it is the mean of -log p.",
+    "scores_y": "dscores is scores - y, and should be p - y: the softmax is missing.",
+    "log_p_y": "dscores is log p - y, and should be p - y.",
+    "by_p": "dscores is -y / p, the gradient by p; by the scores it is p - y.",
+    "softmax_twice": "the softmax is taken twice.",
     "no_log": "the loss is -p of the label; the logarithm is missing.",
     "label_score": "the loss is -score of the label; the softmax is missing.",
     "all_classes": "the loss adds -log p of all classes; only the label's counts.",
@@ -40,6 +50,11 @@ FORWARD = {
     "abs": "the hidden layer takes the absolute value, and should take 0 for what is negative.",
     "tanh": "the hidden layer has a tanh, and should have a ReLU.",
     "sigmoid": "the hidden layer has a sigmoid, and should have a ReLU.",
+    "leaky_0.01": "the ReLU is a leaky one, with 0.01 a for what is negative; it should be 0.",
+    "leaky_0.1": "the ReLU is a leaky one, with 0.1 a for what is negative; it should be 0.",
+    "softplus": "the hidden layer has a softplus, log(1 + e^a), and should have a ReLU.",
+    "no_b": "b1 and b2 are left out.",
+    "minus_b1": "b1 is subtracted, and should be added.",
     "min": "the ReLU keeps what is negative: it is max(a, 0).",
     "no_b1": "b1 is left out.",
     "no_b2": "b2 is left out.",
@@ -55,6 +70,8 @@ BACKWARD = {
     "mask_of_dh": "the ReLU's derivative asks whether dh > 0, and should ask whether a > 0.",
     "mask_inverted": "the ReLU's derivative is turned round: dh passes where a > 0.",
     "times_h": "da is dh h: the derivative of a ReLU is 1 where a > 0, and not h.",
+    "times_a": "da is dh a: the derivative of a ReLU is 1 where a > 0, and not a.",
+    "leaky_0.01": "the derivative is that of a leaky ReLU, 0.01 where a < 0; it should be 0.",
     "tanh_derivative": "da has the derivative of a tanh, 1 - h^2, and the layer is a ReLU.",
     "sigmoid_derivative": "da has the derivative of a sigmoid, h (1 - h), and the layer is a ReLU.",
     "mask_of_x": "the ReLU's derivative asks whether x > 0, and should ask whether a > 0.",
@@ -64,6 +81,8 @@ BACKWARD = {
     "db1_before": "db1 is the sum of dh, and should be of da, behind the ReLU's derivative.",
     "dW1_before": "dW1 is made with dh, and should be with da, behind the ReLU's derivative.",
     "dx_before": "dx is made with dh, and should be with da, behind the ReLU's derivative.",
+    "layer_1_before": "dW1 and db1 are made with dh, and should be with da, behind the ReLU's derivative.",
+    "dW2_mask": "dW2 is made with the ReLU's derivative, and should be with h.",
     "dW2_a": "dW2 is made with a, and should be with h = max(a, 0).",
     "dW1_h": "dW1 is made with h where x belongs.",
     "dW2_x": "dW2 is made with x where h belongs.",
@@ -78,6 +97,12 @@ BACKWARD = {
     "mean_W": "dW1 and dW2 are divided by B: dscores already holds the 1 / B.",
     "all_mean": "all gradients are divided by B: dscores already holds the 1 / B.",
     "db_mean": "db1 and db2 are means over the batch, and should be sums.",
+    "db1_mean": "db1 is a mean over the batch, and should be a sum.",
+    "db2_mean": "db2 is a mean over the batch, and should be a sum.",
+    "db_zero": "db1 and db2 are zero: they are sums of da and dscores over the batch.",
+    "decay": "dW1 and dW2 hold the weights too: weight decay is no part of the gradient.",
+    "only_dW_last": "dW1 and dW2 hold the last example only: sum over the batch.",
+    "db1_last": "db1 holds the last example only: sum over the batch.",
     "db_axis": "db1 and db2 are sums over the wrong axis: the batch is axis 0.",
     "db1_axis": "db1 is a sum over the wrong axis: the batch is axis 0.",
     "db2_axis": "db2 is a sum over the wrong axis: the batch is axis 0.",
@@ -93,6 +118,8 @@ BACKWARD = {
 def softmax_cross_entropy(on, scores, labels):
     B, C = scores.shape
     axis = 0 if "softmax_axis" in on else 1
+    if "softmax_twice" in on:
+        scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     e = np.exp(scores - scores.max())
     p = e / (e.sum() if "softmax_all" in on else e.sum(axis=axis, keepdims=True))
     y = np.eye(C)[(labels - 1) if "label_shifted" in on else labels]
@@ -106,13 +133,22 @@ def softmax_cross_entropy(on, scores, labels):
     if "binary" in on:
         each = each - ((1 - y) * np.log(1 - p)).sum(axis=1)
     dscores = y * (p - 1) if "only_label" in on else p * ("only_y" not in on) - y * ("only_p" not in on)
+    for name, first in (("scores_y", scores), ("log_p_y", np.log(p)), ("by_p", y - y / p)):
+        if name in on:
+            dscores = first - y
     if "softmax_derivative" in on:
         dscores = p * (dscores - (dscores * p).sum(axis=1, keepdims=True))
     if "p_1_p" in on:
         dscores = dscores * p * (1 - p)
     count = C if "both_by_C" in on else B * C if "both_by_BC" in on else 1 if "both_sums" in on else B
     by_loss = 1 if "loss_sum" in on else count
+    by_loss = B * C if "loss_by_BC" in on else by_loss * np.log(10) if "log10" in on else by_loss
     by = 1 if "gradient_no_B" in on else B * B if "gradient_twice_B" in on else count
+    by = C if "gradient_by_C" in on else B * C if "gradient_by_BC" in on else by
+    if "loss_last" in on:
+        each = each[-1:]
+    if "log_of_mean" in on:
+        each = -B * np.log((y * p).sum(axis=1).mean(keepdims=True))
     loss = each.sum() / by_loss * (-1 if "loss_sign" in on else 1)
     return loss, dscores / by * (-1 if "sign" in on else 1)
 
@@ -120,7 +156,8 @@ def softmax_cross_entropy(on, scores, labels):
 def mlp_forward(on, x, W1, b1, W2, b2):
     if "swapped_b" in on:
         b1, b2 = b2, b1
-    bias = b1 * ("no_b1" not in on)
+    b1, b2 = (0 * b1, 0 * b2) if "no_b" in on else (b1, b2)
+    bias = b1 * ("no_b1" not in on) * (-1 if "minus_b1" in on else 1)
     a = x @ (W1 if "W1_transposed" in on else W1.T) + bias * ("b1_after" not in on)
     h = np.maximum(a, 0)
     if on & {"no_relu", "only_scores_relu"}:
@@ -128,6 +165,11 @@ def mlp_forward(on, x, W1, b1, W2, b2):
     for name, function in (("abs", np.abs), ("tanh", np.tanh), ("sigmoid", lambda a: 1 / (1 + np.exp(-a)))):
         if name in on:
             h = function(a)
+    for name, slope in (("leaky_0.01", 0.01), ("leaky_0.1", 0.1)):
+        if name in on:
+            h = np.maximum(a, slope * a)
+    if "softplus" in on:
+        h = np.log1p(np.exp(a))
     if "min" in on:
         h = np.minimum(a, 0)
     h = h + bias * ("b1_after" in on)
@@ -155,6 +197,8 @@ def mlp_backward(on, dscores, cache):
         ("mask_of_dh", dh > 0),
         ("mask_inverted", a < 0),
         ("times_h", h),
+        ("times_a", a),
+        ("leaky_0.01", np.where(a > 0, 1, 0.01)),
         ("tanh_derivative", 1 - h**2),
         ("sigmoid_derivative", h * (1 - h)),
         ("relu_dh", (dh > 0) * (a > 0)),
@@ -167,9 +211,9 @@ def mlp_backward(on, dscores, cache):
         slope = scores > 0
     da = dh * slope
     dx = (dh if "dx_before" in on else da) @ (W1.T if "dx_transposed" in on else W2 if "dx_W2" in on else W1)
-    dW1 = (dh if "dW1_before" in on else da).T @ (h if "dW1_h" in on else x)
-    dW2 = d.T @ (a if "dW2_a" in on else x if "dW2_x" in on else h)
-    from_1, from_2 = dh if "db1_before" in on else da, d
+    dW1 = (dh if on & {"dW1_before", "layer_1_before"} else da).T @ (h if "dW1_h" in on else x)
+    dW2 = d.T @ (a if "dW2_a" in on else a > 0 if "dW2_mask" in on else x if "dW2_x" in on else h)
+    from_1, from_2 = dh if on & {"db1_before", "layer_1_before"} else da, d
     if "dW_last" in on:
         dW1, dW2 = np.outer(da[-1], x[-1]), np.outer(d[-1], h[-1])
         from_1, from_2 = from_1[-1:], from_2[-1:]
@@ -179,6 +223,15 @@ def mlp_backward(on, dscores, cache):
         db1, db2 = np.full(W1.shape[0], from_1.sum()), np.full(W2.shape[0], from_2.sum())
     if "db_last" in on:
         db1, db2 = from_1[-1], from_2[-1]
+    if "only_dW_last" in on:
+        dW1, dW2 = np.outer(da[-1], x[-1]), np.outer(d[-1], h[-1])
+    if "db1_last" in on:
+        db1 = from_1[-1]
+    if on & {"db1_mean", "db2_mean", "db_zero"}:
+        db1 = db1 / B if "db1_mean" in on else db1 * ("db_zero" not in on)
+        db2 = db2 / B if "db2_mean" in on else db2 * ("db_zero" not in on)
+    if "decay" in on:
+        dW1, dW2 = dW1 + W1, dW2 + W2
     if on & {"dW1_transposed", "dWs_transposed"}:
         dW1 = dW1.T
     if on & {"dW2_transposed", "dWs_transposed"}:

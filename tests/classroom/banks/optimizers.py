@@ -15,6 +15,11 @@ MOMENTUM = {
     "sutskever": "v is momentum v - lr grad, added to theta; here it is v = momentum v + grad, theta - lr v.",
     "lr_twice": "the rate is in twice: in the velocity and in the step.",
     "no_lr": "the step is not multiplied by lr.",
+    "ascent": "v is momentum v - grad, added to theta; here it is v = momentum v + grad, theta - lr v.",
+    "momentum_of_grad": "momentum multiplies the gradient, and should the old velocity.",
+    "turned": "the old velocity is multiplied by 1 - momentum, and should be by momentum.",
+    "average_turned": "v is (1 - momentum) v + momentum grad, and should be momentum v + grad.",
+    "results_swapped": "theta and v are returned in the wrong order.",
     "old_v": "theta takes the old velocity: v is renewed first.",
     "nesterov": "this is Nesterov's step, lr (grad + momentum v); here it is lr v.",
     "v_not_kept": "v is the gradient alone: the old velocity is not carried on.",
@@ -29,7 +34,16 @@ MOMENTUM = {
 RMSPROP = {
     "sign": "the step goes uphill: theta - lr grad / (...).",
     "eps_in_root": "eps stands inside the root, and should outside: sqrt(v) + eps.",
-    "no_eps": "eps is missing.",
+    "no_eps": "eps is missing: it is added to the root.",
+    "eps_behind": "eps is added to the step: the division ends before it. It is grad / (sqrt(v) + eps).",
+    "eps_in_v": "eps is added to v, which is returned with it; it is added to the root, in the step.",
+    "eps_squared": "eps^2 stands inside the root, and eps should outside: sqrt(v) + eps.",
+    "complement_squared": "1 - alpha is squared along with grad: it is (1 - alpha) grad^2.",
+    "pure_adagrad": "v is v + grad^2, as in Adagrad; here it is alpha v + (1 - alpha) grad^2.",
+    "sum_for_all": "v takes the sum of grad^2 over all entries; every entry has its own.",
+    "by_grad": "the step is divided by |grad| + eps, and should be by sqrt(v) + eps.",
+    "times_root": "the step is multiplied by sqrt(v) + eps, and should be divided.",
+    "v_for_grad": "the step has v where grad belongs.",
     "not_squared": "v averages grad, or its magnitude, and should average grad^2.",
     "complement": "grad^2 lacks its factor 1 - alpha.",
     "swapped": "alpha and 1 - alpha are swapped.",
@@ -57,7 +71,17 @@ ADAM = {
     "correction_times": "the bias correction multiplies by 1 - beta^t, and should divide.",
     "no_power": "the bias correction is 1 - beta at every step: beta^t is missing.",
     "eps_in_root": "eps stands inside the root, and should outside: sqrt(v_hat) + eps.",
-    "no_eps": "eps is missing.",
+    "no_eps": "eps is missing: it is added to the root.",
+    "turned": "beta and 1 - beta are swapped, in m and v.",
+    "turned_m": "beta1 and 1 - beta1 are swapped, in m.",
+    "turned_v": "beta2 and 1 - beta2 are swapped, in v.",
+    "beta1_everywhere": "v has beta1 everywhere, and should have beta2.",
+    "beta2_everywhere": "m has beta2 everywhere, and should have beta1.",
+    "results_swapped": "m and v are returned in the wrong order.",
+    "largest_v": "v never falls, as in AMSGrad; here it is beta2 v + (1 - beta2) grad^2.",
+    "nadam": "this is Nadam's step, with beta1 m_hat + (1 - beta1) grad / (1 - beta1^t); here it is m_hat.",
+    "adabelief": "v averages (grad - m)^2, as in AdaBelief, and should average grad^2.",
+    "rate_falls": "the rate is divided by sqrt(t); here it is lr at every step.",
     "eps_hat": "eps is added to sqrt(v), before the bias correction, and should be to sqrt(v_hat).",
     "correction_after_root": "v's bias correction stands outside the root: it is sqrt(v / (1 - beta2^t)).",
     "not_squared": "v averages grad, or its magnitude, and should average grad^2.",
@@ -91,11 +115,15 @@ CLIP = {
     "never": "nothing is clipped.",
     "turned": "the condition is turned round: what is longer than the limit is scaled.",
     "largest": "the largest entry was taken for the norm: it is the root of the sum of squares.",
-    "sum_of_magnitudes": "the sum of magnitudes was taken for the norm, the root of the sum of squares.",
+    "sum_of_magnitudes": "the sum of the entries, or of their magnitudes, was taken for the norm, "
+    "the root of the sum of squares.",
     "squared": "the root is missing: the norm is the root of the sum of squares.",
     "mean": "the root of the mean of squares was taken for the norm: it is that of their sum.",
     "norm_after": "the norm that is returned is the one after clipping, and should be the one before.",
     "norm_squared": "the norm that is returned lacks its root.",
+    "turned_factor": "the gradient is scaled by norm / limit, and should be by limit / norm.",
+    "zeros": "a gradient that is longer than the limit becomes zero; it is scaled to the limit.",
+    "by_sign": "each entry becomes the limit or its negative; the whole vector is scaled.",
     "by_root": "the gradient is scaled by the root of limit / norm.",
     "by_square": "the gradient is scaled by (limit / norm)^2.",
     "returns_factor": "the factor is returned where the norm belongs.",
@@ -108,13 +136,18 @@ def momentum_step(on, theta, grad, v, lr, momentum):
         lr, momentum = momentum, lr
     g = grad * lr if on & {"lr_inside", "lr_twice", "sutskever"} else grad
     g = g * (1 - momentum if "complement" in on else momentum if "momentum_of_both" in on else 1)
-    old = 0 * v if "v_not_kept" in on else v if "no_decay" in on else momentum * v
-    new = old - g if on & {"minus_grad", "sutskever"} else old + g
+    g = g * (momentum if on & {"momentum_of_grad", "average_turned"} else 1)
+    old = 0 * v if "v_not_kept" in on else v if on & {"no_decay", "momentum_of_grad"} else momentum * v
+    if on & {"turned", "average_turned"}:
+        old = (1 - momentum) * v
+    new = old - g if on & {"minus_grad", "sutskever", "ascent"} else old + g
     direction = v if "old_v" in on else grad if "only_grad" in on else new
     if "nesterov" in on:
         direction = grad + momentum * new
     rate = 1 if on & {"lr_inside", "no_lr"} else -1 if "sutskever" in on else lr
-    theta = theta - rate * direction * (-1 if "sign" in on else 1)
+    theta = theta - rate * direction * (-1 if on & {"sign", "ascent"} else 1)
+    if "results_swapped" in on:
+        return new, theta
     return theta, v if "v_not_returned" in on else new
 
 
@@ -122,17 +155,30 @@ def rmsprop_step(on, theta, grad, v, lr, alpha, eps):
     square = np.abs(grad) if "not_squared" in on else grad**2
     if "one_for_all" in on:
         square = np.full_like(grad, square.mean())
+    if "sum_for_all" in on:
+        square = np.full_like(grad, square.sum())
     if "lr_in_v" in on:
         square = lr * square
     a, b = (1 - alpha, alpha) if "swapped" in on else (alpha, 1 - alpha)
-    a = 1 if "adagrad" in on else 0 if "v_not_kept" in on else a
-    b = 1 if on & {"complement", "v_not_kept"} else b
+    a = 1 if on & {"adagrad", "pure_adagrad"} else 0 if "v_not_kept" in on else a
+    b = 1 if on & {"complement", "v_not_kept", "pure_adagrad"} else b
+    b = b * b if "complement_squared" in on else b
     new = (a * v + b * grad) ** 2 if "squared_average" in on else a * v + b * square
+    if "eps_in_v" in on:
+        new = new + eps
     used = v if "old_v" in on else new
     root = used if "no_root" in on else np.sqrt(used + eps * ("eps_in_root" in on))
-    top = np.ones_like(grad) if "no_grad" in on else grad
-    outside = 0 if on & {"eps_in_root", "no_eps", "eps_after"} else eps
+    if "eps_squared" in on:
+        root = np.sqrt(used + eps**2)
+    if "by_grad" in on:
+        root = np.abs(grad)
+    top = np.ones_like(grad) if "no_grad" in on else new if "v_for_grad" in on else grad
+    outside = 0 if on & {"eps_in_root", "no_eps", "eps_after", "eps_behind", "eps_squared"} else eps
     step = top / (root + outside) + eps * ("eps_after" in on)
+    if "times_root" in on:
+        step = top * (root + eps)
+    if "eps_behind" in on:
+        theta = theta + eps
     theta = theta - step * (1 if "no_lr" in on else lr) * (-1 if "sign" in on else 1)
     return theta, v if "v_not_returned" in on else np.sqrt(new) if "root_kept" in on else new
 
@@ -142,10 +188,22 @@ def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
         beta1, beta2 = beta2, beta1
     t = t + 1
     count = t - 1 if "t_from_0" in on else t + 1 if "t_too_many" in on else 1 if "no_power" in on else t
+    if "beta1_everywhere" in on:
+        beta2 = beta1
+    if "beta2_everywhere" in on:
+        beta1 = beta2
+    if "rate_falls" in on:
+        lr = lr / np.sqrt(t)
     for_m, for_v = beta2 if "beta2_m" in on else beta1, beta1 if "beta1_v" in on else beta2
+    for_m = 1 - for_m if on & {"turned", "turned_m"} else for_m
+    for_v = 1 - for_v if on & {"turned", "turned_v"} else for_v
     new_m = for_m * m + grad * (1 if on & {"complement", "complement_m"} else 1 - for_m)
     square = np.abs(grad) if "not_squared" in on else new_m**2 if "m_squared" in on else grad**2
+    if "adabelief" in on:
+        square = (grad - new_m) ** 2
     new_v = for_v * v + square * (1 if on & {"complement", "complement_v"} else 1 - for_v)
+    if "largest_v" in on:
+        new_v = np.maximum(v, new_v)
     if "sum_of_squares" in on:
         new_v = v + square
     hat1, hat2 = beta2 if on & {"beta2_hat", "hats_swapped"} else beta1, beta2
@@ -160,6 +218,8 @@ def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
     if "m_and_v_swapped" in on:
         m_hat, v_hat = v_hat, m_hat
     top = grad if "only_grad" in on else m_hat
+    if "nadam" in on:
+        top = beta1 * m_hat + (1 - beta1) * grad / correct_m
     with np.errstate(invalid="ignore"):
         bottom = v_hat if "no_root" in on else np.sqrt(v_hat + eps * ("eps_in_root" in on))
     if "correction_after_root" in on:
@@ -172,6 +232,8 @@ def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
         new_m, new_v = m_hat, v_hat
     if "not_kept" in on:
         new_m, new_v = m, v
+    if "results_swapped" in on:
+        new_m, new_v = new_v, new_m
     return theta, new_m, new_v, t - 1 if "t_not_raised" in on else t
 
 
@@ -191,8 +253,10 @@ def clip_norm(on, grad, limit):
     elif "never" in on or ((norm > limit) == ("turned" in on) and "always" not in on):
         new = grad
     else:
-        power = 0.5 if "by_root" in on else 2 if "by_square" in on else 1
+        power = -1 if "turned_factor" in on else 0.5 if "by_root" in on else 2 if "by_square" in on else 1
         new = grad * (limit if "times_limit" in on else 1 / norm if "by_norm" in on else factor**power)
+        if on & {"zeros", "by_sign"}:
+            new = 0 * grad if "zeros" in on else limit * np.sign(grad)
     if "norm_after" in on:
         norm = np.linalg.norm(new)
     if "norm_squared" in on:

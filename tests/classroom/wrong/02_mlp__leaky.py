@@ -1,4 +1,4 @@
-# Looks like: none of those known
+# Looks like: the derivative is that of a leaky ReLU, 0.01 where a < 0; it should be 0.
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Looks like: right to about 7 digits"""
+"""Looks like: right to 5 digits"""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-# Looks like: right to about 7 digits: numbers of float32 on the way, or differences for a derivative.
+# Looks like: right to 5 digits: float32 on the way, a little added, or differences for a derivative.
 
 import numpy as np
 

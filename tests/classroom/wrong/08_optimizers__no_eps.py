@@ -1,4 +1,4 @@
-# Looks like: eps is missing.
+# Looks like: eps is missing: it is added to the root.
 
 import numpy as np
 

@@ -124,6 +124,8 @@ def large_scores(student: Student, rng: np.random.Generator) -> None:
         ("all scores near 1000", small + 1000, OVERFLOW),
         ("rows near -1000, -300, 300 and 1000", small + rows, ROWS),
         ("labels of probability e^-1000", np.where(own, small - 1000, small), VANISHED),
+        # A row's mean is no help here, nor is anything else but its largest.
+        ("scores of -1000, 0 and 1000 in one row", small + np.array([-1000, 0, 1000]), OVERFLOW),
     ):
         given["scores"] = scores
         try:
