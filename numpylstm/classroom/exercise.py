@@ -97,7 +97,9 @@ class Exercise:
         """
         personal = getattr(self.module, "personal", None)
         if personal and student is None:
-            raise ValueError(f"exercise {self.number} is personal: expected a student's number, got none")
+            raise ValueError(
+                f"exercise {self.number} is personal: expected a student's number, got none: --student N"
+            )
         folder = Path(parent) / self.name
         if folder.exists():
             raise FileExistsError(f"{folder} is there already; move it away to start anew")

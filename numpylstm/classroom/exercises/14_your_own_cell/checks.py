@@ -167,8 +167,8 @@ def large(student: Student, rng: np.random.Generator) -> None:
         got = backward(student, task, cache, limit)
     except TooSlow:
         raise Failure(
-            f"cell_backward is not done after {limit:.1f} s, with T = {len(task.x)} and H = {LARGE[3]}, where "
-            f"cell_forward took {seconds:.2g} s.",
+            f"cell_backward is not done after {limit:.1f} s, with T = {len(task.x)} and H = {LARGE[3]}, "
+            f"where cell_forward took {seconds:.2g} s.",
             "differences or complex steps through the forward pass; a backward pass goes through it once.",
         ) from None
     # All entries of all tensors would take as long here: two directions in each are enough.
