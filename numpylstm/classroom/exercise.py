@@ -61,7 +61,8 @@ class Exercise:
     def hints(self) -> list[str]:
         """Levels of hints, the first the least."""
         text = (self.folder / "hints.md").read_text(encoding="utf-8")
-        return [part.partition("\n")[2].strip() for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]]
+        parts = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+        return [part.partition("\n")[2].strip("\n").rstrip() for part in parts]  # indented lines stay so
 
     @cached_property
     def module(self) -> ModuleType:
@@ -96,7 +97,9 @@ class Exercise:
         """
         personal = getattr(self.module, "personal", None)
         if personal and student is None:
-            raise ValueError(f"exercise {self.number} is personal: expected a student's number, got none")
+            raise ValueError(
+                f"exercise {self.number} is personal: expected a student's number, got none: --student N"
+            )
         folder = Path(parent) / self.name
         if folder.exists():
             raise FileExistsError(f"{folder} is there already; move it away to start anew")

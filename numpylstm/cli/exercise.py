@@ -54,7 +54,8 @@ def known(args: argparse.Namespace, number: str) -> Any:
 
     found = exercises(args.exercises)
     if number not in found:
-        raise ValueError(f"expected an exercise among {', '.join(found)}, got {number}")
+        more = "" if args.exercises else " (exercises of your teacher's: --exercises DIR)"
+        raise ValueError(f"expected an exercise among {', '.join(found)}, got {number}{more}")
     return found[number]
 
 

@@ -426,3 +426,12 @@ def test_differences_are_no_backward_pass(file, monkeypatch):
     assert right == [True, True, True, True, True, False, False], report.text()
     assert "differences or complex steps" in report.text()
     assert limits[-1] < 10, "relative to the forward pass, not only as any call"
+
+
+def test_who_makes_the_forward_pass_wait_gets_no_more_time_for_differences(file, monkeypatch):
+    monkeypatch.setattr(EXERCISE.module, "MOST", 1.0)
+    text = (HERE / "wrong" / "14_your_own_cell__complex_step.py").read_text()
+    slow = "\nquick = cell_forward\n\n\ndef cell_forward(x, state, params):\n    time.sleep(0.3)\n"
+    path = file(f"import time\n{text}{slow}    return quick(x, state, params)\n")
+    report = run(EXERCISE, EXERCISE.hidden[1:2], path, seed=0, number=0)
+    assert "not done after 1.0 s" in report.text()

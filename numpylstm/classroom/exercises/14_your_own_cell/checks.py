@@ -15,9 +15,13 @@ Check = Callable[[Student, np.random.Generator], None]
 
 MARKS = 10
 HERE = Path(__file__).parent
-MORE, TIMES = 3.0, 30.0
+MORE, TIMES, MOST = 3.0, 30.0, 6.0
 """Seconds a backward pass may take, plus so many times what the forward pass took. It is about three times;
-in plain loops over numbers, ten."""
+in plain loops over numbers, ten. MOST holds for both: whoever makes the forward pass wait gains nothing."""
+
+LARGE = 8, 2, 8, 192
+"""T, B, D, H of the large check. To carry a derivative by every parameter along with the forward pass, all at
+once, costs as H^4 and takes some 20 s here; a backward pass costs as H^2, and 3 s in loops over numbers."""
 
 
 def personal(number: int) -> dict[str, str]:
@@ -38,9 +42,11 @@ def draw(student: Student, T: int, B: int, D: int, H: int, rng: np.random.Genera
     return own_cell.task(own_cell.draw(student.number), T, B, D, H, rng)
 
 
-def forward(student: Student, task: own_cell.Task) -> tuple[dict[str, Any], Any]:
+def forward(
+    student: Student, task: own_cell.Task, seconds: float | None = None
+) -> tuple[dict[str, Any], Any]:
     """What cell_forward returns by name, "h", "h_T" and "c_T", and the cache."""
-    result = student.call("cell_forward", task.x, task.state, task.params, kept=(2,))
+    result = student.call("cell_forward", task.x, task.state, task.params, kept=(2,), seconds=seconds)
     if not isinstance(result, tuple) or len(result) != 3:
         came = f"{len(result)} values" if isinstance(result, tuple) else f"a {type(result).__name__}"
         raise Failure(f"cell_forward returns {came}, expected 3: h, final, cache.")
@@ -151,18 +157,18 @@ def caches(student: Student, rng: np.random.Generator) -> None:
 
 def large(student: Student, rng: np.random.Generator) -> None:
     """a backward pass that costs no more than one"""
-    task = draw(student, 100, 2, 16, 32, rng)
+    task = draw(student, *LARGE, rng)
     student.load()
     started = time.perf_counter()
-    cache = forward(student, task)[1]
+    cache = forward(student, task, MOST)[1]
     seconds = time.perf_counter() - started
-    limit = min(MORE + TIMES * seconds, student.seconds)
+    limit = min(MORE + TIMES * seconds, MOST, student.seconds)
     try:
         got = backward(student, task, cache, limit)
     except TooSlow:
         raise Failure(
-            f"cell_backward is not done after {limit:.1f} s, with T = {len(task.x)}, where cell_forward "
-            f"took {seconds:.2g} s.",
+            f"cell_backward is not done after {limit:.1f} s, with T = {len(task.x)} and H = {LARGE[3]}, "
+            f"where cell_forward took {seconds:.2g} s.",
             "differences or complex steps through the forward pass; a backward pass goes through it once.",
         ) from None
     # All entries of all tensors would take as long here: two directions in each are enough.
@@ -170,7 +176,7 @@ def large(student: Student, rng: np.random.Generator) -> None:
     expected = {
         name: own_cell.derivatives(task, name[1:], direction) for name, direction in directions.items()
     }
-    compare(own_cell.along(got, directions), expected, where=f"with T = {len(task.x)}")
+    compare(own_cell.along(got, directions), expected, where=f"with T = {len(task.x)} and H = {LARGE[3]}")
     PROVEN.add(student)
 
 
