@@ -225,6 +225,16 @@ def test_gradient_by_lag_of_a_network_needs_a_gradient_by_its_state():
         diagnostics.gradient_by_lag(nl.Dense(2, 3), x)
 
 
+def test_what_looks_ahead_has_no_gradient_by_lag():
+    both = nl.Bidirectional(nl.LSTM(2, 3, seed=0), nl.LSTM(2, 3, seed=1))
+    for net in (both, nl.Sequential(both, nl.Dense(6, 1), seed=0)):
+        dstate = net.initial_state(1)
+        with pytest.raises(
+            ValueError, match=f"expected a layer that reads forwards alone, got a {type(net).__name__}"
+        ):
+            diagnostics.gradient_by_lag(net, np.ones((4, 1, 2)), dstate=dstate)
+
+
 def test_the_gradient_falls_by_what_theory_says():
     x = np.zeros((40, 1, 2))
     rnn = nl.RNN(2, 5, seed=0)  # an orthogonal W_h, and at h = 0 the tanh is a straight line
@@ -451,6 +461,47 @@ def test_checks_refuse_what_they_cannot_judge():
         diagnostics.check_training(a_network(), x[:, :1], target[:, :1], loss=nl.losses.mse)
     with pytest.raises(ValueError, match="expected at least 10 updates, got 9"):
         diagnostics.check_training(a_network(), x, target, loss=nl.losses.mse, updates=9)
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        (
+            lambda x, y: diagnostics.gradient_by_lag(nl.LSTM, x),
+            "expected a layer or network .* the class LSTM",
+        ),
+        (lambda x, y: diagnostics.connectivity(None, x), "expected a layer or network .* got NoneType"),
+        (lambda x, y: diagnostics.connectivity(cell(), x, 1.5), "expected t from 0 to 3, got 1.5"),
+        (lambda x, y: diagnostics.connectivity(cell(), x + 0j), "real numbers, got dtype complex128"),
+        (lambda x, y: diagnostics.connectivity(cell(), x[:0]), "at least one step, got .0, 2, 2."),
+        (lambda x, y: diagnostics.gradient_by_lag(cell(), x + 0j), "real numbers, got dtype complex128"),
+        (lambda x, y: diagnostics.step_sheet(cell(), x + 0j, t=0), "real numbers, got dtype complex128"),
+        (lambda x, y: diagnostics.step_sheet(cell(), x[:0], t=0), "at least one step of one sequence"),
+        (lambda x, y: diagnostics.gate_saturation(cell(), x[:, :0]), "at least one step of one sequence"),
+        (lambda x, y: check(nl.LSTM, x, y), "expected a layer or network .* the class LSTM"),
+        (lambda x, y: check(cell(), x, y, loss="mse"), "expected a loss such as losses.mse, got 'mse'"),
+        (lambda x, y: check(cell(), x, y, updates=10.5), "expected updates to be a positive whole number"),
+        (lambda x, y: search(nl.LSTM, (x, y)), "expected a layer or network .* the class LSTM"),
+        (lambda x, y: search(cell(), (x, y), loss=None), "expected a loss such as losses.mse, got None"),
+        (lambda x, y: search(cell(), (x, y), steps=2.5), "expected steps to be a positive whole number"),
+    ],
+)
+def test_what_is_no_network_no_sequence_or_no_number_is_refused_in_one_sentence(question, message):
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=message):
+        question(rng.standard_normal((4, 2, 2)), rng.standard_normal((4, 2, 3)))
+
+
+def cell():
+    return nl.LSTM(2, 3, seed=0)
+
+
+def check(net, x, target, **options):
+    return diagnostics.check_training(net, x, target, **{"loss": nl.losses.mse} | options)
+
+
+def search(net, batch, **options):
+    return diagnostics.learning_rate_finder(net, batch, **{"loss": nl.losses.mse} | options)
 
 
 # ---------------------------------------------------------------- figures

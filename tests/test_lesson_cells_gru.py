@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from lesson_code import definitions
+from lesson_text import definitions
 
 import numpylstm as nl
 

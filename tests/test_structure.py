@@ -205,3 +205,13 @@ def test_random_numbers_come_from_generators_that_are_handed_on():
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
                 assert node.attr in ("default_rng", "Generator"), f"{name}: {ast.unparse(node)}"
         assert "random" not in libraries_known_by(name), name
+
+
+def test_no_two_scripts_that_tests_import_have_one_name():
+    # Tests put benchmarks and docs on the path: of two modules of one name the second would get the first.
+    names = [
+        path.stem
+        for folder in ("benchmarks", "docs", "tests")
+        for path in (Path(__file__).parents[1] / folder).glob("*.py")
+    ]
+    assert sorted(names) == sorted(set(names))

@@ -82,7 +82,7 @@ for name, layer in LAYERS.items():
 # ## 3. Weights
 #
 # An LSTM has four gates, and each has H units that look at the D inputs, at the H hidden units, and have a
-# bias. Rows are gate units, as every textbook prints it: a = W_x x + W_h h + b.
+# bias. Rows are gate units, as textbooks print it: a = W_x x + W_h h + b.
 #
 # **Guess:** how many weights has an LSTM with D = 3, H = 4? And with D = 100, H = 200?
 
@@ -154,6 +154,9 @@ print("dx", dx.shape, "like x; dstate", shapes(dstate), "like the initial state"
 assert dx.shape == x.shape and dstate.h.shape == (B, H)
 
 # %% [markdown]
+# From step 3 on, where the state was forgotten. The error fades, for what was forgotten would have faded too:
+# the forget gate lets go of a part of it at each step. Four steps on it is still there.
+#
 # ## 6. What does not fit is refused
 #
 # Each line below has a mistake that everybody makes once. Read the sentences: what was expected, what came.

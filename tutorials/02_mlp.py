@@ -35,7 +35,7 @@ K = 3  # classes
 
 
 def spiral(count, rng):
-    """count points x (count, 2) of each arm one after the other, and their classes (count,)."""
+    """count points x (count, 2), of each arm in turn, and their classes (count,)."""
     classes = np.arange(count) % K
     radius = rng.uniform(0.1, 1, count)
     angle = 2 * np.pi * classes / K + 4.5 * radius + 0.12 * rng.standard_normal(count)
@@ -86,7 +86,7 @@ assert abs(silent - np.log(K)) < 1e-15 and sure_right == 0 and sure_wrong == 100
 # cancel. To see it, write log y_c = a_c - log sum_j exp(a_j) and differentiate by a_k: 1 for k = c, less y_k.
 #
 # Three facts follow: the entries of a row sum to 0; no entry is larger than 1 / B; and it vanishes only where
-# the answer is right. Believe it? Measure it, by the complex step of lesson 03:
+# the answer is right and sure. Believe it? Measure it, by the complex step of lesson 03:
 
 # %%
 a = rng.standard_normal((4, K))
@@ -212,8 +212,7 @@ if not QUICK:
 
 # %% [markdown]
 # Two baselines belong beside every accuracy: chance, and a network that cannot see. With all inputs 0 there
-# is
-# nothing but the biases, so the best it can say is how frequent the classes are, and for equally many the
+# is nothing but the biases, so the best it can say is how frequent the classes are, and for equally many the
 # best loss is log K once more. A network that does no better than that has not looked at its input, whatever
 # the reason.
 

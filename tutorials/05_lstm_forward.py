@@ -126,7 +126,7 @@ assert error < 1e-4
 #
 # Between two triggers c is multiplied by f at each step. f is s(K/2), and that is never quite 1.
 #
-# **Guess:** with K = 10, f = 0.993. How many milliseconds until a third is left of what was held?
+# **Guess:** with K = 10, f = 0.993. How many milliseconds until 1/e, about a third, is left of what was held?
 
 # %%
 silent = np.zeros((1200, 1, 2))
@@ -187,10 +187,9 @@ if not QUICK:
     assert activations["f"][~at_trigger].mean() < 0.9
 
 # %% [markdown]
-# In every unit the forget gate closes at a trigger. That much is as we have it.
-# For the rest it has found ways of its own: the candidates carry the trigger too, and only some of the
-# input gates move. And f, between two triggers, is far from 1. By section 3 such cells forget within a few
-# steps; yet they hold.
+# In every unit the forget gate closes at a trigger. That much is as we have it. For the rest it has found
+# ways of its own: the candidates carry the trigger too, and only some of the input gates move. And f, between
+# two triggers, is far from 1. By section 3 such cells forget within a few steps; yet they hold.
 #
 # **Guess:** so who holds it? (What does h do, besides being the output?)
 

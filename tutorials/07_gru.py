@@ -34,7 +34,8 @@ QUICK = "--quick" in sys.argv  # a short form that only shows that everything ru
 #     n = tanh(W_xn x + b_xn + r (W_hn h + b_hn))     reset after the product: cuDNN, PyTorch, Keras
 #     h = (1 - z) n + z h                             z = 1 keeps the old state
 #
-# cuDNN put the gate after the product so that all three products with h are one. Here are both, forward and
+# The paper itself had it after the product in its first version (arXiv:1406.1078v1) and before it in the last
+# (v3). After it, all three products with h can be one, and cuDNN has it so. Here are both, forward and
 # backward, with one step's equations to a line. Read a forward from top to bottom and the backward below it
 # from bottom to top: each line of the one has its answer in the other.
 

@@ -192,8 +192,8 @@ print(f"with it, every step is lr, to {max(abs(1 - np.array(steps_of_adam))):.0e
 
 # %% [markdown]
 # Too large. The squares are remembered a hundred times longer than the gradients, so they are missing longer,
-# and their root stands below the line. A thousand updates long, and most at the start, where the network
-# knows least. A warm-up of the rate is another cure for the same ill.
+# and it is by their root that one divides. It lasts a thousand updates, and most at the start, where the
+# network knows least. A warm-up of the rate is another cure for the same ill.
 
 # %%
 assert abs(uncorrected[0] - 0.1 / np.sqrt(0.001)) < 1e-12
@@ -249,9 +249,9 @@ for name, losses, lengths in (("free", free, free_lengths), ("clipped", clipped,
     print(f"gradient {np.median(lengths):.2g} in the middle, {lengths.max():.2g} at most")
 
 # %% [markdown]
-# The direction of a long gradient is as good as any; its length says only how steep the wall is, and not how
-# far it goes. Free, one step over the wall is enough, and the network never comes back. Clipped, it meets the
-# same wall again and again, and each time the step has length lr at most.
+# The direction of a long gradient is as good as another's; its length says only how steep the wall is, and
+# not how far it goes. Free, one step over the wall is enough, and the network never comes back. Clipped, it
+# meets the same wall again and again, and each time the step has length lr at most.
 
 # %%
 if not QUICK:
@@ -262,8 +262,9 @@ if not QUICK:
 # %% [markdown]
 # ## 6. The learning rate, in seconds
 #
-# Raise the rate from update to update, a little each time, and watch the loss (Smith 2017): nothing happens;
-# then it falls; then it runs away. A tenth of the rate at which it is lowest is a good one to begin with.
+# Raise the rate from update to update, each time by the same factor, and watch the loss (after L. N. Smith,
+# WACV 2017, section 3.3, who raises it by the same amount): nothing happens; then it falls; then it runs
+# away. A tenth of the rate at which it is lowest is a good one to begin with.
 #
 # **Guess:** for Adam on this network, W_h not stretched: which rate? And what does ten times less cost, or
 # thirty times more?
@@ -287,7 +288,7 @@ for factor in (0.01, 0.1, 1, 30):
 
 # %% [markdown]
 # A few seconds in place of an evening. It is no optimum, only the right power of ten, and that is what one
-# needs: within a power of ten below it little changes, above it all is lost.
+# needs: with a tenth of it little changes, with thirty times as much all is lost.
 
 # %%
 if not QUICK:

@@ -293,9 +293,9 @@ gradient_error = max(gradient_error, report.max_error)
 # %% [markdown]
 # ## 6. Is it any good?
 #
-# The adding problem (Hochreiter & Schmidhuber 1997, section 5.4): 40 random numbers from 0 to 1, two of them
-# marked, one in each half; after the last the network has to say their sum. Always to say 1 has a mean
-# squared error of 1/6. 1,500 updates of 32 fresh sequences for each of three cells of 32 units.
+# The adding problem (after Hochreiter & Schmidhuber 1997, section 5.4): 40 random numbers, here from 0 to 1,
+# two of them marked, here one in each half; after the last the network has to say their sum. Always to say 1
+# has a mean squared error of 1/6. 1,500 updates of 32 fresh sequences for each of three cells of 32 units.
 #
 # **Guess:** the order of the three: RNN, LSTM, and yours?
 
@@ -337,7 +337,7 @@ for name, cell in (("RNN", nl.RNN), ("LSTM", nl.LSTM), ("your own", Keeper)):
     print(f"{name:<9} mean squared error {errors[name]:.4f}; to say 1 always: {guess_error:.4f}")
 
 # %% [markdown]
-# It learns the sum far better than an RNN of this size, and nearly as well as an LSTM, which has twice its
+# It learns the sum far better than an RNN of this size, and not quite as well as an LSTM, which has twice its
 # weights. Not bad for five lines. One task and one seed prove nothing about cells, though; that its gradient
 # is right was proven before any of it was trained.
 

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..layers import GRU, LSTM, RNN
+from ..layers import GRU, LSTM, RNN, Layer
+from ..layers.checks import check_array
 
 
 class Saturation(NamedTuple):
@@ -61,11 +62,13 @@ def gate_saturation(
         By the gate's name, without the states c and h of a gated layer.
 
     Raises:
-        ValueError: thresholds out of order, and as `gate_activations`.
+        ValueError: thresholds out of order, no step to count, and as `gate_activations`.
     """
     if not 0 < low < high < 1:
         raise ValueError(f"expected 0 < low < high < 1, got {low} and {high}")
     activations = gate_activations(layer, x, state)
+    if not activations["h"].size:
+        raise ValueError(f"expected x with at least one step of one sequence, got {np.shape(x)}")
     found = {}
     for name in layer.gates:
         value = activations[name]
@@ -76,6 +79,19 @@ def gate_saturation(
             at_low, at_high = value < low, value > high
         found[name] = Saturation(at_low.mean(axis=(0, 1)), at_high.mean(axis=(0, 1)))
     return {name: found[name] for name in activations if name in found}
+
+
+def check_net(net: Any) -> None:
+    if not isinstance(net, Layer):
+        got = f"the class {net.__name__}" if isinstance(net, type) else type(net).__name__
+        raise ValueError(f"expected a layer or network such as LSTM(1, 16), got {got}")
+
+
+def check_real(x: Any) -> np.ndarray:
+    x = check_array("x", x)
+    if x.dtype.kind == "c":
+        raise ValueError(f"expected x to be an array of real numbers, got dtype {x.dtype}")
+    return x
 
 
 def check_cell(layer: Any) -> None:

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..layers import Layer
+from ..layers.checks import check_size
 from ..losses import Loss
 from ..optimizers import Adam, Constant
 from ..training import Batch, check_data, train_step
+from .activity import check_net
 
 DIVERGED = 4.0
 """The search ends where the loss is so many times the lowest one so far."""
@@ -62,14 +64,16 @@ def learning_rate_finder(
         progress: show a bar on standard error in searches of more than two seconds.
 
     Raises:
-        ValueError: rates that do not rise, fewer than 2 steps, an optimizer without `lr` and `step`, data
-            that do not belong together, a loss that is not finite before the first update.
+        ValueError: no network or loss, rates that do not rise, fewer than 2 steps, an optimizer without `lr`
+            and `step`, data that do not belong together, a loss not finite before the first update.
     """
     from tqdm import tqdm
 
+    check_net(net)
+    check_loss(loss)
     if not 0 < lowest < highest < np.inf:
         raise ValueError(f"expected rates with 0 < lowest < highest, got {lowest} and {highest}")
-    if steps < 2:
+    if check_size("steps", steps) < 2:
         raise ValueError(f"expected at least 2 steps, got {steps}")
     x, target, lengths = check_data(net, batch, None, 0)
     net, optimizer, rng = net.copy(), own_optimizer(optimizer), np.random.default_rng(seed)
@@ -109,6 +113,11 @@ def running_mean(losses: np.ndarray) -> np.ndarray:
         total = SMOOTHING * total + (1 - SMOOTHING)
         smoothed.append(mean / total)
     return np.array(smoothed)
+
+
+def check_loss(loss: Any) -> None:
+    if not callable(loss):
+        raise ValueError(f"expected a loss such as losses.mse, got {loss!r}")
 
 
 def own_optimizer(optimizer: Any) -> Any:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from ..layers import Layer
-from ..layers.checks import check_array
 from ..layers.state import check_state, map_state, state_arrays
+from .activity import check_net, check_real
+from .step_sheet import check_index
 
 
 def gradient_by_lag(
@@ -16,12 +17,12 @@ def gradient_by_lag(
 
     The loss is what a single number read from the final state would be: its gradient by that state is
     `dstate`, and from there it goes back one step at a time. In a plain RNN the norm shrinks or grows by
-    about the same factor at each step (Bengio et al. 1994; Pascanu et al. 2013, arXiv:1211.5063); by the
-    memory cell of an LSTM it shrinks by the forget gate alone.
+    about the same factor at each step (Bengio et al. 1994; Pascanu et al. 2013, arXiv:1211.5063). From cell
+    to cell of an LSTM it shrinks by the forget gate, and what comes round by h and the gates is added.
 
     Args:
-        layer: an LSTM, GRU, RNN or any other layer or network that remembers something.
-        x: (T, B, D).
+        layer: an LSTM, GRU, RNN or any other layer or network that remembers something and reads forwards.
+        x: (T, B, D), or classes (T, B).
         state: initial state; zeros if None.
         dstate: gradient of the loss by the final state. None: for an LSTM, GRU or RNN, 1/sqrt(H) for each
             unit of h, so that the norm at lag 0 is 1; a network has no default.
@@ -32,9 +33,16 @@ def gradient_by_lag(
         state's.
 
     Raises:
-        ValueError: a layer without state, a network without `dstate`, shapes that do not fit.
+        ValueError: a layer without state or one that looks ahead, as a Bidirectional does, a network without
+            `dstate`, shapes that do not fit.
     """
-    x = check_array("x", x)
+    check_net(layer)
+    x = check_real(x)
+    if not layer.causal:
+        # It is gone through step by step, and such a layer would give something else than in one piece.
+        raise ValueError(
+            f"expected a layer that reads forwards alone, got a {type(layer).__name__} that looks ahead"
+        )
     layer = layer.copy()  # backward adds into grads
     zeros = layer.initial_state(x.shape[1] if x.ndim > 1 else 1)
     if not list(state_arrays(zeros)):
@@ -76,14 +84,17 @@ def connectivity(net: Layer, x: np.ndarray, t: int | None = None, state: Any = N
         (T, B) for inputs s, or (T, T, B) for outputs t and inputs s.
 
     Raises:
-        ValueError: x is no sequence of numbers, or there is no step t.
+        ValueError: x is no sequence of real numbers, or there is no step t.
     """
-    x = check_array("x", x)
+    check_net(net)
+    x = check_real(x)
     if x.ndim != 3:
         raise ValueError(f"expected x of shape (T, B, D), got {x.shape}")
     T, B, D = x.shape
-    if t is not None and not 0 <= t < T:
-        raise ValueError(f"expected t from 0 to {T - 1}, got {t!r}")
+    if not T:
+        raise ValueError(f"expected x with at least one step, got {x.shape}")
+    if t is not None:
+        check_index("t", t, T)
     net = net.copy()
     if state is not None:
         state = check_state(state, net.initial_state(B))

@@ -13,9 +13,10 @@ import numpy as np
 
 from .. import losses
 from ..layers import GRU, LSTM, RNN, Activation, Dense, Layer, Sequential
+from ..layers.checks import check_size
 from ..training import check_data, train_step
-from .activity import gate_saturation
-from .rates import own_optimizer
+from .activity import check_net, gate_saturation
+from .rates import check_loss, own_optimizer
 
 FEW = 4
 """Sequences that a network has to learn by heart."""
@@ -98,16 +99,19 @@ def check_training(
         progress: show a bar on standard error in checks of more than two seconds.
 
     Raises:
-        ValueError: data that do not belong together, fewer than 2 sequences or 10 updates.
+        ValueError: no network or loss, data that do not belong together, fewer than 2 sequences or 10
+            updates.
     """
     from tqdm import tqdm
 
+    check_net(net)
+    check_loss(loss)
     x, target, _ = check_data(net, (x, target), None, 0)
     axis = 1 if net.is_sequence(x) else 0
     B = x.shape[axis]
     if B < 2:
         raise ValueError(f"expected at least 2 sequences, one of them to hold back, got {B}")
-    if updates < 10:
+    if check_size("updates", updates) < 10:
         raise ValueError(f"expected at least 10 updates, got {updates}")
     optimizer, rng = own_optimizer(optimizer), np.random.default_rng(seed)
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..layers import GRU, LSTM, RNN
 from ..layers.checks import check_array
 from ..layers.state import check_state
+from .activity import check_real
 
 Vectors = dict[str, np.ndarray]
 
@@ -112,10 +113,12 @@ def steps_of(
 ) -> list[tuple[Lines, Lines]]:
     """Lines forward and backward of the steps from `first` on, of one sequence."""
     forward, backward = textbook(layer)
-    x = check_array("x", x)
+    x = check_real(x)
     if x.ndim != 3 or x.shape[2] != layer.input_size:
         raise ValueError(f"expected x of shape (T, B, {layer.input_size}), got {x.shape}")
     T, B = x.shape[:2]
+    if not x.size:
+        raise ValueError(f"expected x with at least one step of one sequence, got {x.shape}")
     check_index("sequence", sequence, B)
     check_index("t", first, T)
     zeros = layer.initial_state(B)
