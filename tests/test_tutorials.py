@@ -22,7 +22,7 @@ def run_quickly(script, folder, **variables):
     # A deprecation is another library's affair, the Matplotlib's with its parser for one.
     warnings = ["-W", "error", "-W", "ignore::DeprecationWarning"]
     command = [sys.executable, *warnings, str(script), "--quick"]
-    environment = os.environ | variables
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables  # this checkout, wherever it is run
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     return run.stdout

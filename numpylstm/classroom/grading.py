@@ -167,7 +167,7 @@ def _grade(
                 continue
             seen.add(exercise.name)
             claimed = note.get("student")
-            claimed = claimed if type(claimed) is int and 0 <= claimed < 1 << 63 else None
+            claimed = claimed if type(claimed) is int and 0 <= claimed < 10**30 else None
             one.number = claimed if roster is None else roster.get(one.name)
             if roster is not None and claimed is not None and claimed != one.number:
                 one.remarks.append(f"says it is of student {claimed}")

@@ -227,7 +227,7 @@ def check_dy(dy: Any, bands: int, T: int, B: int) -> np.ndarray:
 
 
 class Pick(StatelessLayer):
-    """y_j = x_k with k = indices[j]: features in another order, some of them several times, others not at all.
+    """y_j = x_k with k = indices[j]: features in another order, some of them twice or more, others never.
 
     Args:
         input_size: D.

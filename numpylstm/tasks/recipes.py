@@ -2,6 +2,8 @@
 
 best        what the package ships: a dense layer, and what two layers of LSTMs in both directions add to it
 adapted     from the shipped network on, with recorded clips and synthetic ones
+bands       recorded clips and synthetic ones from the start: a spectrum as bands that share their weights,
+            and LSTMs in both directions across the bands and along time, in turns
 causal      as best, without lookahead, for sound that comes block by block: LSTMs forwards alone
 quick       a small one, for a minute of training
 published   a deep recurrent network as in P.-S. Huang et al., "Singing-voice separation from monaural
@@ -27,13 +29,16 @@ from ..layers import (
     GRU,
     LSTM,
     RNN,
+    AcrossBands,
     Bidirectional,
     Colour,
     Compress,
     Context,
     Dense,
+    EachBand,
     Layer,
     Mask,
+    Pick,
     Residual,
     Sequential,
     Standardize,
@@ -71,6 +76,8 @@ class Recipe:
         share: of clips of other people, where there are both these and synthetic ones.
         colour_db: how far the gain of each source wanders from octave to octave, as if another microphone had
             heard it.
+        tract: how far the formants of a voice are moved, at most, as the logarithm of a factor: another
+            singer with the same notes.
         doubled: how likely two accompaniments play at once.
         softness: what all scores are multiplied by in the end: below 1, masks are nearer to 1/2.
         optimizer: "adam", or "lbfgs": so many iterations of SciPy's L-BFGS, 10 on each of a sequence of large
@@ -91,6 +98,7 @@ class Recipe:
     level_db: float = 3.0
     share: float = 0.6
     colour_db: float = 4.0
+    tract: float = 0.0
     doubled: float = 0.3
     softness: float = 1.0
     optimizer: str = "adam"
@@ -153,6 +161,41 @@ def forwards(rng: np.random.Generator, size: int = 128, before: int = 1) -> Laye
 
     dense = Dense((before + 1) * BINS, size, activation="relu")
     return _network(Context(BINS, before, 0), dense, one(), one(), Dense(size, 2 * BINS), rng=rng)
+
+
+BAND, BESIDE, FINE = 8, 8, 256
+"""Bins of a band, bins that it hears on each side, and bins (to 4 kHz) of which each one is heard; of those
+above every fourth."""
+
+
+def bands(rng: np.random.Generator, size: int = 40, hidden: int = 32, blocks: int = 2) -> Layer:
+    """Bands that share all weights: what is learnt of a voice at one pitch is known at others.
+
+    Each block adds what LSTMs in both directions tell, first across the bands of a frame, then along time in
+    each band.
+    """
+    heard = [*range(FINE), *range(FINE, BINS - 1, 4)]
+    n = len(heard) // BAND
+    around = np.arange(n)[:, None] * BAND + np.arange(-BESIDE, BAND + BESIDE)
+    near = np.array(heard)[np.clip(around, 0, len(heard) - 1)]  # (n, bins): what a band hears of a frame
+    three = np.concatenate([near, BINS + near, 2 * BINS + near], axis=1)  # of the previous and the next too
+    # A band gives BAND scores of the voice, then as many of the accompaniment; above, four bins share theirs.
+    nearest = np.array([*range(FINE), *np.minimum(FINE + np.arange(BINS - FINE) // 4, len(heard) - 1)])
+    voice = nearest // BAND * 2 * BAND + nearest % BAND
+
+    def add(around: type[EachBand] | type[AcrossBands]) -> Layer:
+        lstms = Bidirectional(LSTM(size, hidden), LSTM(size, hidden))
+        return Residual(Sequential(around(lstms, n), EachBand(Dense(2 * hidden, size), n)))
+
+    return _network(
+        Context(BINS, 1, 1),
+        Pick(3 * BINS, three.ravel().tolist()),
+        EachBand(Dense(three.shape[1], size, activation="relu"), n),
+        *(add(around) for _ in range(blocks) for around in (AcrossBands, EachBand)),
+        EachBand(Dense(size, 2 * BAND), n),
+        Pick(2 * BAND * n, [*voice.tolist(), *(voice + BAND).tolist()]),
+        rng=rng,
+    )
 
 
 def published(
@@ -221,6 +264,7 @@ BEST = Recipe(both_directions, softness=SOFTNESS)
 RECIPES: dict[str, Recipe] = {
     "best": BEST,
     "adapted": replace(BEST, updates=3000, lr=5e-4, clips=300, gamma=0.1),
+    "bands": Recipe(bands, updates=3000, frames=96, batch=8, clips=300, gamma=0.1, tract=0.17, softness=0.6),
     "causal": Recipe(forwards, level_db=10.0, updates=4000, softness=SOFTNESS),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),

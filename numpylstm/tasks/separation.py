@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
 
 from .. import losses
 from ..audio import wav
@@ -69,6 +70,10 @@ CLIP = 0.3
 
 STEPS, LARGE = 10, 8
 """Iterations of L-BFGS on the same batch, and minibatches in it."""
+
+SLOW, MOST, FLOOR = 26, 2.0, 1e-3
+"""Moving formants: samples of the cepstrum (1.6 ms) that are the envelope, the largest change of a bin (a
+power of e), and what is taken for silence, as a share of the loudest bin."""
 
 HELD_OUT = 12
 """Synthetic clips of singers never trained on, by which a training is judged where nothing else is given."""
@@ -188,9 +193,8 @@ def soften(net: Layer, softness: float) -> None:
     What a network has learnt from some singers it is too sure of with others (C. Guo et al., "On calibration
     of modern neural networks", ICML 2017, who divide by a temperature).
     """
-    readout = net.layers[0].layers[-1]
-    for param in readout.params.values():
-        param *= softness
+    readout = next(layer for layer in reversed(net.layers[0].layers) if layer.theta.size)
+    readout.theta *= softness
 
 
 def pairs(clips: Sequence[Clip], recipe: Recipe, progress: bool) -> Iterator[tuple[Array, Array]]:
@@ -226,6 +230,8 @@ class Batches:
         level = 10.0 ** (rng.uniform(-recipe.level_db, recipe.level_db, recipe.batch) / 20)
         sources *= (level / np.maximum(rms, wav.SILENCE) / NORM).astype(np.float32)
         voice, accompaniment = (Frames(RATE).cut(source) for source in sources)
+        if recipe.tract:
+            voice = move_formants(voice, np.exp(rng.uniform(-recipe.tract, recipe.tract, recipe.batch)))
         if recipe.colour_db:
             voice, accompaniment = (source * curves(recipe, rng) for source in (voice, accompaniment))
         mixture = voice + accompaniment
@@ -243,6 +249,33 @@ def curves(recipe: Recipe, rng: np.random.Generator) -> Array:
     decibels = rng.normal(0, recipe.colour_db, (recipe.batch, 9))
     lanes = [np.interp(octaves, 0.9 * np.arange(9), row) for row in decibels]
     return (10.0 ** (np.array(lanes) / 20)).astype(np.float32)[None]
+
+
+def move_formants(spectra: Array, factors: Array) -> Array:
+    """Spectra (T, B, BINS) of voices with formants `factors` (B,) as high: another throat, the same notes.
+
+    The envelope of a spectrum is what varies slowly from bin to bin, the low part of its cepstrum (A. V.
+    Oppenheim and R. W. Schafer, "Discrete-time signal processing", chapter on cepstra): it is moved, and what
+    lies between it and the spectrum stays.
+    """
+    magnitudes = np.abs(spectra)
+    level = np.log(magnitudes + FLOOR * magnitudes.max(axis=(0, 2), keepdims=True) + wav.SILENCE)
+    cepstrum = irfft(level, FRAME)
+    window = np.zeros(FRAME, np.float32)
+    window[:SLOW] = 0.5 + 0.5 * np.cos(np.pi * np.arange(SLOW) / SLOW)
+    window[1 - SLOW :] = window[SLOW - 1 : 0 : -1]
+    envelope = rfft(cepstrum * window).real
+    bins = np.arange(BINS)
+    moved = np.empty_like(envelope)
+    for lane, factor in enumerate(factors):
+        place = np.clip(bins / factor, 0, BINS - 1)
+        low = np.minimum(place.astype(int), BINS - 2)
+        share = (place - low).astype(envelope.dtype)
+        moved[:, lane] = (1 - share) * envelope[:, lane, low] + share * envelope[:, lane, low + 1]
+    louder = spectra * np.exp(np.clip(moved - envelope, -MOST, MOST))
+    # As loud as it was.
+    energy, now = (np.square(np.abs(part)).sum(axis=(0, 2), keepdims=True) for part in (spectra, louder))
+    return np.asarray(louder * np.sqrt(energy / np.maximum(now, wav.SILENCE)), spectra.dtype)
 
 
 def standardize(net: Layer, batches: Sequence[Array]) -> None:
