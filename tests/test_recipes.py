@@ -18,6 +18,7 @@ from numpylstm.tasks.separator import BINS
 SMALL = {
     "best": partial(recipes.both_directions, size=6, hidden=4),
     "adapted": partial(recipes.both_directions, size=6, hidden=4),
+    "bands": partial(recipes.bands, size=6, hidden=4, blocks=1),
     "causal": partial(recipes.forwards, size=6),
     "quick": partial(recipes.both_directions, size=6, hidden=4),
     "published": partial(recipes.published, hidden_size=6),
@@ -26,7 +27,7 @@ SMALL = {
 }
 """The network of every recipe, but small."""
 
-OURS = ("best", "adapted", "quick")
+OURS = ("best", "adapted", "bands", "quick")
 """Those with LSTMs in both directions."""
 
 

@@ -61,10 +61,11 @@ def add_parser(tasks: Any) -> None:
     )
     train.add_argument(
         "--recipe",
-        choices=("best", "adapted", "causal", "quick", "published", "wvpnn", "cvpnn"),
+        choices=("best", "adapted", "bands", "causal", "quick", "published", "wvpnn", "cvpnn"),
         default="best",
         help="best: both directions; adapted: from the built-in network on, with clips of your own; "
-        "causal: without lookahead; quick: a minute; published: deep recurrent, as in 2014; wvpnn, cvpnn: "
+        "bands: bands that share their weights, with clips of your own from the start; causal: without "
+        "lookahead; quick: a minute; published: deep recurrent, as in 2014; wvpnn, cvpnn: "
         "vector products over frames, over colours (default: best)",
     )
     train.add_argument(
