@@ -93,6 +93,7 @@ class Exercise:
 
         Raises:
             FileExistsError: there is such a folder: nobody's work is ever written over.
+            NotADirectoryError: the parent is a file.
             ValueError: a personal exercise without a student's number.
         """
         personal = getattr(self.module, "personal", None)
@@ -100,6 +101,8 @@ class Exercise:
             raise ValueError(
                 f"exercise {self.number} is personal: expected a student's number, got none: --student N"
             )
+        if Path(parent).exists() and not Path(parent).is_dir():
+            raise NotADirectoryError(f"expected a folder to make {self.name} in, got the file {parent}")
         folder = Path(parent) / self.name
         if folder.exists():
             raise FileExistsError(f"{folder} is there already; move it away to start anew")

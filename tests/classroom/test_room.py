@@ -117,6 +117,7 @@ def test_work_is_never_written_over(capsys, handed_out):
         (("check",), "was not started in"),
         (("check", "06"), "exercise 06 was not started in"),
         (("start", "77"), "expected an exercise among"),
+        (("start", "16", "--out", str(SOURCE / "README.md")), "expected a folder to make 16_running_mean in"),
         (("start", "six"), "expected the number of an exercise, such as 06, got six"),
         (("list", "--exercises", "nowhere"), "expected a folder of exercises, got nowhere"),
         (("build", str(TEACHER)), "expected --out DIR"),
