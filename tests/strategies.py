@@ -29,6 +29,7 @@ from numpylstm import (
     InitialState,
     Layer,
     Mask,
+    Mean,
     Pick,
     Residual,
     Sequential,
@@ -204,6 +205,13 @@ def banded(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
 
 
 @st.composite
+def means(draw: st.DrawFn, D: int) -> Layer:
+    H = draw(hidden_sizes)
+    one_width = cells(D, st.just(H)) | denses(D, st.just(H))
+    return Mean(*draw(st.lists(one_width, min_size=1, max_size=3)))
+
+
+@st.composite
 def masks(draw: st.DrawFn, D: int, causal: bool, depth: int) -> Layer:
     stack = draw(stacks(D, 2, causal, depth)) if draw(st.booleans()) else []
     last = draw(denses(width(D, *stack), st.just(2 * D)))
@@ -239,9 +247,16 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
     """Any layer or network for D input features, containers nested at most `depth` deep."""
     kinds = ["plain"]
     if depth:
-        kinds += ["sequential", "residual", "mask", "banded", "initial_state", "concat_hidden", "mlp"] + [
-            "bidirectional"
-        ] * (not causal)
+        kinds += [
+            "sequential",
+            "residual",
+            "mask",
+            "banded",
+            "mean",
+            "initial_state",
+            "concat_hidden",
+            "mlp",
+        ] + ["bidirectional"] * (not causal)
     kind = draw(st.sampled_from(kinds))
     if kind == "plain":
         return draw(plain_layers(D, causal))
@@ -251,6 +266,8 @@ def layers(draw: st.DrawFn, D: int, causal: bool = False, depth: int = 2) -> Lay
         return draw(residuals(D, causal, depth - 1))
     if kind == "mask":
         return draw(masks(D, causal, depth - 1))
+    if kind == "mean":
+        return draw(means(D))
     if kind == "banded":
         return draw(banded(D, causal, depth - 1))
     if kind == "initial_state":

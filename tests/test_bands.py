@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import numpylstm as nl
-from numpylstm import GRU, LSTM, AcrossBands, Bidirectional, Dense, EachBand, Pick
+from numpylstm import GRU, LSTM, AcrossBands, Bidirectional, Dense, EachBand, Pick, checkpoint
+from numpylstm.cli import main
 from numpylstm.tasks import recipes, separation
 from numpylstm.tasks.separator import BINS, FRAME, RATE
 
@@ -138,3 +139,50 @@ def test_formants_that_stay_change_nothing_and_silence_stays_silent():
     before = voice(1500)
     np.testing.assert_allclose(separation.move_formants(before, np.ones(1)), before, rtol=1e-5)
     assert not separation.move_formants(0 * before, np.array([1.1])).any()
+
+
+# Networks joined
+
+
+def test_a_mean_is_the_mean_and_its_layers_share_the_gradient():
+    one, two, x = LSTM(3, 2, seed=0), GRU(3, 2, seed=1), np.random.default_rng(0).standard_normal((4, 2, 3))
+    y = nl.Mean(one.copy(), two.copy()).predict(x)
+    np.testing.assert_allclose(y, (one.predict(x) + two.predict(x)) / 2, atol=1e-14)
+    with pytest.raises(ValueError, match=r"whose outputs have one shape, got \(4, 2, 2\), \(4, 2, 3\)"):
+        nl.Mean(LSTM(3, 2), LSTM(3, 3)).predict(x)
+
+
+def test_networks_joined_share_out_the_mixture_and_are_saved_as_one(tmp_path, net):
+    other = recipes.both_directions(np.random.default_rng(1), size=6, hidden=4)
+    for name, one in (("a", net), ("b", other)):
+        checkpoint.save(one.copy(), tmp_path / f"{name}.safetensors", extra={"trained_on": f"clips {name}"})
+    joined, trained_on = separation.join([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert trained_on == "clips a; and clips b"
+    x = np.random.default_rng(0).rayleigh(size=(7, 2, BINS)).astype(np.float32)
+    y = joined.predict(x)
+    np.testing.assert_allclose(y, (net.predict(x) + other.predict(x)) / 2, atol=1e-6)
+    assert (
+        main(
+            [
+                "separate",
+                "join",
+                *(str(tmp_path / f"{n}.safetensors") for n in "ab"),
+                "--out",
+                str(tmp_path / "c"),
+            ]
+        )
+        == 0
+    )
+    again = separation.load(tmp_path / "c")
+    np.testing.assert_allclose(again.predict(x), y, atol=1e-6)
+    assert separation.origin(tmp_path / "c") == trained_on
+    with pytest.raises(ValueError, match="expected two networks or more to join, got 1"):
+        separation.join([tmp_path / "a.safetensors"])
+
+
+def test_softening_a_joined_network_softens_each(net):
+    both = nl.Mean(net.copy(), net.copy())
+    separation.soften(both, 0.5)
+    softer = net.copy()
+    separation.soften(softer, 0.5)
+    np.testing.assert_array_equal(both.theta, np.concatenate([softer.theta, softer.theta]))

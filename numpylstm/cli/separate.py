@@ -104,6 +104,17 @@ def add_parser(tasks: Any) -> None:
         "--context", type=natural, metavar="N", help="published: frames on each side (default: 1)"
     )
 
+    join = add(
+        verbs, "join", join_command, "make one network of several: the mean of their masks", "runs/joined"
+    )
+    join.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="+",
+        help="run folders or model files, or `shipped`, the built-in one",
+    )
+    join.add_argument("--half", action="store_true", help="store the weights in half precision")
+
     evaluate = add(
         verbs,
         "eval",
@@ -204,6 +215,23 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
     measured = f"{len(result.measured)} clips of {args.leave_out or 'synthetic singers never trained on'}"
     lines = [f"trained on {trained_on}, measured with {measured}", result.evaluation.table()]
     return figures, "\n".join([*lines, f"report.html lets you listen; {closing(folder, figures['seconds'])}"])
+
+
+def join_command(args: argparse.Namespace) -> tuple[Figures, str]:
+    """`numpylstm separate join`: several networks as one."""
+    from .. import checkpoint
+    from ..files import write_json
+    from ..tasks import separation
+    from ..tasks.run import finite
+
+    with open_run(args.out or "runs/joined") as folder:
+        net, trained_on = separation.join([None if model == SHIPPED else model for model in args.models])
+        extra = {"task": "separate", "trained_on": trained_on}
+        checkpoint.save(net, folder / "model.safetensors", extra=extra, half=args.half)
+        figures = {"parameters": net.theta.size, "trained_on": trained_on}
+        config = {"task": "separate", "models": args.models}
+        write_json(folder / "config.json", finite({"config": config, "figures": figures}))
+    return figures, f"joined {len(args.models)} networks in {folder}; trained on {trained_on}"
 
 
 def write_page(folder: Path, net: Any, clips: Any, evaluation: Any) -> None:

@@ -2,7 +2,7 @@
 
 from .bands import AcrossBands, EachBand, Pick
 from .base import LAYERS, Layer, Stream
-from .containers import Bidirectional, ConcatHidden, InitialState, Residual
+from .containers import Bidirectional, ConcatHidden, InitialState, Mean, Residual
 from .dense import MLP, Activation, Dense
 from .dropout import Dropout, GaussianNoise
 from .features import Colour, Compress, Context, ContextState, Grey, Standardize
@@ -38,6 +38,7 @@ __all__ = [
     "LSTMState",
     "Layer",
     "Mask",
+    "Mean",
     "Pick",
     "RNNState",
     "Residual",

@@ -1,4 +1,4 @@
-"""Layers made of layers: Bidirectional, Residual, InitialState, ConcatHidden, and the base of Sequential.
+"""Layers made of layers: Bidirectional, Residual, Mean, InitialState, ConcatHidden; the base of Sequential.
 
 A container's parameters are one flat vector, and those of the layers inside are views into it. Its state
 and cache are tuples with one entry for each layer inside.
@@ -229,6 +229,76 @@ class ResidualRunner:
     def step(self, x: np.ndarray) -> np.ndarray:
         """A single step x (D, B) -> (D, B)."""
         return self.run(x[None])[0]
+
+
+class Mean(Container):
+    """y = (y_1 + ... + y_n) / n of layers that all see the same x: networks that err differently err less.
+
+    Their outputs have one shape. The state is a tuple with the state of each.
+    """
+
+    def __init__(
+        self, *layers: Any, dtype: Any = None, seed: int | np.random.Generator | None = None
+    ) -> None:
+        super().__init__(layers, dtype, seed)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Any = None,
+        lengths: Any = None,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], tuple[Any, ...]]:
+        """x (T, B, D) -> the mean of what the layers make of it."""
+        x = check_array("x", x)
+        made = [
+            layer.forward(x, part, lengths, training, rng)
+            for layer, part in zip(self.layers, self._check_state(state, x), strict=True)
+        ]
+        outputs, states, caches = zip(*made, strict=True)
+        return mean_of(list(outputs)), states, caches
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """dy -> the sum of what the layers pass on, and the gradients by their initial states."""
+        caches = check_members(cache, len(self.layers), self)
+        share = check_array("dy", dy) / len(self.layers)
+        parts = zip(self.layers, caches, self._check_state(dstate, share, "dstate"), strict=True)
+        made = [layer.backward(share, part, dpart) for layer, part, dpart in parts]
+        dxs, dstates = zip(*made, strict=True)
+        return sum(dxs), dstates
+
+    def _runner(self, x: np.ndarray, state: Any) -> "MeanRunner":
+        return MeanRunner(self.layers, x, self._check_state(state, swap_features(x)))
+
+
+class MeanRunner:
+    """Runs each layer by its own runner."""
+
+    def __init__(self, layers: tuple[Layer, ...], x: np.ndarray, states: tuple[Any, ...]) -> None:
+        self.runners = [layer._runner(x, state) for layer, state in zip(layers, states, strict=True)]
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        return tuple(runner.state for runner in self.runners)
+
+    def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """x (T, D, B) -> y (T, H, B)."""
+        return swap_features(mean_of([swap_features(runner.run(x, lengths)) for runner in self.runners]))
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """A single step x (D, B) -> (H, B)."""
+        return self.run(x[None])[0]
+
+
+def mean_of(outputs: list[np.ndarray]) -> np.ndarray:
+    if any(output.shape != outputs[0].shape for output in outputs):
+        shapes = ", ".join(str(output.shape) for output in outputs)
+        raise ValueError(f"expected layers whose outputs have one shape, got {shapes}")
+    total = outputs[0] / len(outputs)
+    for output in outputs[1:]:
+        total = total + output / len(outputs)
+    return total
 
 
 class InitialState(Container):

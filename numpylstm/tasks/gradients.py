@@ -28,6 +28,7 @@ from ..layers import (
     InitialState,
     Layer,
     Mask,
+    Mean,
     Pick,
     Residual,
     Sequential,
@@ -76,6 +77,7 @@ def cases() -> Iterator[tuple[str, Layer]]:
     for merge in ("concat", "sum", "mean"):
         yield f"Bidirectional {merge}", Bidirectional(LSTM(D, H), GRU(D, H), merge=merge)
     yield "Residual", Residual(Sequential(LSTM(D, H), Dense(H, D)))
+    yield "Mean", Mean(LSTM(D, H), GRU(D, H), Dense(D, H))
     yield "ConcatHidden", Sequential(ConcatHidden(LSTM(D, H), GRU(H, 3)), MLP(H + 3, 4, 2))
     yield "Sequential", Sequential(LSTM(D, H), Dropout(0.2), RNN(H, 3), Dense(3, 2))
     yield "MLP", MLP(D, 6, 3, activation="tanh", dropout=0.2)

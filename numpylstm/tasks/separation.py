@@ -21,7 +21,7 @@ from .. import losses
 from ..audio import wav
 from ..datasets import Clip, Mixtures, Stems, SyntheticSingers, load_stems
 from ..history import History
-from ..layers import Compress, Layer, Standardize
+from ..layers import Compress, Layer, Mean, Standardize
 from ..optimizers import Adam, Cosine, lbfgs
 from ..training import evaluate as loss_of
 from ..training import fit, objective
@@ -50,6 +50,7 @@ from .separator import voice_in_pieces as voice_in_pieces
 from .separator import voice_of as voice_of
 from .taking_apart import SHIPPED as SHIPPED
 from .taking_apart import apply as apply
+from .taking_apart import join as join
 from .taking_apart import load as load
 from .taking_apart import origin as origin
 from .taking_apart import shipped as shipped
@@ -193,6 +194,10 @@ def soften(net: Layer, softness: float) -> None:
     What a network has learnt from some singers it is too sure of with others (C. Guo et al., "On calibration
     of modern neural networks", ICML 2017, who divide by a temperature).
     """
+    if isinstance(net, Mean):
+        for part in net.layers:
+            soften(part, softness)
+        return
     readout = next(layer for layer in reversed(net.layers[0].layers) if layer.theta.size)
     readout.theta *= softness
 

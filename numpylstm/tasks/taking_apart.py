@@ -1,7 +1,7 @@
 """Take recordings apart, into files: which network does it, and the command behind `separate apply`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files as package_files
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import checkpoint
 from ..audio import wav
 from ..files import atomic_write
-from ..layers import Layer
+from ..layers import Layer, Mean
 from .run import find_model, progress_bar
 from .separator import BINS, BLOCK, Frames, voice_blocks
 
@@ -60,6 +60,20 @@ def origin(path: str | PathLike[str] | None = None, streaming: bool = False) -> 
     extra = checkpoint.load_with_extra(find_model(shipped(streaming) if path is None else path))[2]
     known = extra.get("trained_on") if isinstance(extra, dict) else None
     return known if isinstance(known, str) else "what is not said in its file"
+
+
+def join(paths: Sequence[str | PathLike[str] | None]) -> tuple[Layer, str]:
+    """One network whose masks are the means of those of several, and what these were trained on.
+
+    Networks of different kinds err in different places: together they are better than the best of them.
+
+    Raises:
+        ValueError: fewer than two, or what `load` raises.
+    """
+    if len(paths) < 2:
+        raise ValueError(f"expected two networks or more to join, got {len(paths)}")
+    nets = [load(path) for path in paths]
+    return Mean(*nets), "; and ".join(origin(path) for path in paths)
 
 
 def apply(
