@@ -64,6 +64,22 @@ def orders(name, whose):
     }
 
 
+def unpacked():
+    """The cached gates unpacked in another order than they were put away in."""
+    return {
+        f"unpacked {order}": f"the gates were unpacked as {', '.join(order)} on the way back, not o, i, f, g."
+        for order in ("iofg", "fiog", "giof", "ofig", "ogfi", "oigf", *ELSEWHERE)
+    }
+
+
+def left_out(name):
+    """One step missing from the sum of one tensor."""
+    return {
+        f"{end} step not in {name}": f"the {end} step is missing in {name}, a sum over all steps."
+        for end in ("first", "last")
+    }
+
+
 def rows(name):
     """The rows of one tensor alone in another text's order, as where its parts are put together."""
     return {
@@ -81,18 +97,22 @@ SPOTS = {
         "dh over T": "dh was divided by T: it is the gradient by h as it stands.",
         "dh early": "dh[t-1] was used where dh[t] belongs.",
         "dh ignored": "dh[t] was never added: only what comes from later steps is there.",
+        "dh late": "dh[t+1] was used where dh[t] belongs.",
+        "sign of dh[t]": "the sign of dh[t] is wrong.",
     },
     "dh_T": {
         "no dh_T": "dh_T, the gradient by the last hidden state, was dropped.",
         "dh_T everywhere": "dh_T was added at every step; it belongs to the last alone.",
         "dh_T twice": "dh_T was added twice.",
         "dh_T first": "dh_T was added at the first step; it belongs to the last.",
+        "dh_T again": "dh_T was added at every step, twice at the last; it belongs there, once.",
     },
     "dc_T": {
         "no dc_T": "dc_T, the gradient by the last memory cell, was dropped.",
         "dc_T everywhere": "dc_T was added at every step; it belongs to the last alone.",
         "dc_T twice": "dc_T was added twice.",
         "dc_T first": "dc_T was added at the first step; it belongs to the last.",
+        "dc_T again": "dc_T was added at every step, twice at the last; it belongs there, once.",
     },
     "dh_T, dc_T": {
         "no final": "dh_T and dc_T, the gradients by the final state, were dropped.",
@@ -140,6 +160,7 @@ SPOTS = {
         "i for f": "dc was multiplied by i, not by f, on its way to c_{t-1}.",
         "o for f": "dc was multiplied by o, not by f, on its way to c_{t-1}.",
         "earlier f": "dc was multiplied by f of the step before, not of its own step.",
+        "earlier f, first own": "dc was multiplied by f of the step before, save at the first step.",
         "dc from before": "dc f was passed back without the part that came from dh.",
         "dc_next kept": "what came from the next step was not replaced by dc f: that was added to it.",
     },
@@ -149,6 +170,16 @@ SPOTS = {
     "back by h, back by c, dh0, dc0": {
         "nothing back": "nothing is passed back: W_h^T da and dc f are missing, and dh0 and dc0 are zero.",
     },
+    "dh, path h to c": {
+        "path without dh[t]": "dh[t] was added too late: dc saw only what comes from later steps through h.",
+    },
+    "dh, da_o": {
+        "da_o without dh[t]": "dh[t] was added too late: da_o saw only what comes from later steps.",
+    },
+    "dc_T, path h to c, back by c, dc0": {
+        "path of both": "o (1 - tanh(c)^2) belongs to dh: dc of the next step was multiplied by it too.",
+    },
+    "path h to c, da_o, da_i, da_f, da_g, s'(o), s'(i), s'(f), tanh'(g), back by c": unpacked(),
     "path h to c": {
         "tanh c": "tanh(c) was used where its derivative, 1 - tanh(c)^2, belongs.",
         "1 - h^2": "1 - h^2 was used where 1 - tanh(c)^2 belongs.",
@@ -160,6 +191,7 @@ SPOTS = {
         "no tanh'": "the derivative of tanh(c) is missing in dc: dh o (1 - tanh(c)^2).",
         "1 - c^2": "1 - c^2 was used where 1 - tanh(c)^2 belongs.",
         "1 - tanh": "1 - tanh(c) was used where 1 - tanh(c)^2 belongs.",
+        "(1 - tanh)^2": "(1 - tanh(c))^2 was used where 1 - tanh(c)^2 belongs.",
         "no o": "o is missing in dc: dh o (1 - tanh(c)^2).",
         **{f"{m} for o": f"{m} was used for o in dc: dh o (1 - tanh(c)^2)." for m in "ifg"},
         "earlier c in path": "c_{t-1} was used where c_t belongs, in 1 - tanh(c_t)^2.",
@@ -167,6 +199,7 @@ SPOTS = {
     "da_o": {
         "c for tanh c": "c was used where tanh(c) belongs, in da_o.",
         "no tanh c": "tanh(c) is missing in da_o.",
+        "tanh tanh c": "tanh was taken once more in da_o: it has tanh(c).",
         "earlier c in da_o": "c_{t-1} was used where c_t belongs, in the tanh(c_t) of da_o.",
         "da_o of dh[t]": "da_o saw dh[t] alone, not what comes from later steps.",
         **{f"{m} for tanh c": f"{m} was used where tanh(c) belongs, in da_o." for m in "ifg"},
@@ -176,17 +209,21 @@ SPOTS = {
     "path h to c, da_o": {
         "c everywhere": "tanh is missing: c was used where tanh(c) belongs, in da_o and in 1 - tanh(c)^2.",
         "earlier c everywhere": "tanh(c_{t-1}) was used where tanh(c_t) belongs, in da_o and in dc.",
+        "tanh twice everywhere": "tanh was taken once more of tanh(c), in da_o and in 1 - tanh(c)^2.",
         "c_T everywhere": "tanh(c_T) of the last step was used at every step; each has its own.",
     },
     "da_i, da_f, da_g": {
         "dh for dc": "dh was used where dc belongs, in da_i, da_f and da_g.",
         "dc too early": "da_i, da_f and da_g were made before dh o (1 - tanh(c)^2) was added to dc.",
+        "dc too late": "dc was multiplied by f before da_i, da_f and da_g were made of it.",
     },
     "da_i, da_g": {"g and i": "i and g are interchanged: da_i has the factor g, da_g the factor i."},
     "da_i, da_f": {"g and c": "g and c_{t-1} are interchanged: da_i has the factor g, da_f has c_{t-1}."},
     "da_i": {
         "no g": "g is missing in da_i = dc g i (1 - i).",
         "dh for dc in i": "dh was used where dc belongs, in da_i.",
+        "dc too early in i": "da_i was made before dh o (1 - tanh(c)^2) was added to dc.",
+        "dc too late in i": "dc was multiplied by f before da_i was made of it.",
         "o for g": "o was used where g belongs, in da_i = dc g i (1 - i).",
         "f for g": "f was used where g belongs, in da_i = dc g i (1 - i).",
         "i for g": "i was used where g belongs, in da_i = dc g i (1 - i).",
@@ -195,6 +232,8 @@ SPOTS = {
     "da_f": {
         "c_t": "c_t was used where c_{t-1} belongs, in da_f.",
         "dh for dc in f": "dh was used where dc belongs, in da_f.",
+        "dc too early in f": "da_f was made before dh o (1 - tanh(c)^2) was added to dc.",
+        "dc too late in f": "dc was multiplied by f before da_f was made of it.",
         **{f"{m} for c": f"{m} was used where c_{{t-1}} belongs, in da_f." for m in "oif"},
         "no c": "c_{t-1} is missing in da_f = dc c_{t-1} f (1 - f).",
         "g for c": "g was used where c_{t-1} belongs, in da_f.",
@@ -202,11 +241,14 @@ SPOTS = {
         "h for c": "h_{t-1} was used where c_{t-1} belongs, in da_f.",
         "c0 zero": "c_{t-1} was zero at the first step, in da_f: it is c0.",
         "c of last": "c_{t-1} of the first step was taken from the end of the sequence, in da_f: it is c0.",
+        "c0 everywhere": "c0 was used at every step where c_{t-1} belongs, in da_f.",
         "c before": "c_{t-2} was used where c_{t-1} belongs, in da_f.",
     },
     "da_g": {
         "no i": "i is missing in da_g = dc i (1 - g^2).",
         "dh for dc in g": "dh was used where dc belongs, in da_g.",
+        "dc too early in g": "da_g was made before dh o (1 - tanh(c)^2) was added to dc.",
+        "dc too late in g": "dc was multiplied by f before da_g was made of it.",
         "c for i": "c_{t-1} was used where i belongs, in da_g = dc i (1 - g^2).",
         "g for i": "g was used where i belongs, in da_g = dc i (1 - g^2).",
         "f for i": "f was used where i belongs, in da_g = dc i (1 - g^2).",
@@ -244,6 +286,8 @@ SPOTS = {
         "sigmoid slope g": "g has the derivative of a sigmoid: a tanh's is 1 - g^2.",
         **{f"1 - {m}^2": f"1 - {m}^2 was used where 1 - g^2 belongs." for m in "oif"},
         "1 + g^2": "1 + g^2 was used where 1 - g^2 belongs.",
+        "(1 - g)^2": "(1 - g)^2 was used where 1 - g^2 belongs.",
+        "1 - tanh(c)^2": "1 - tanh(c)^2 was used where 1 - g^2 belongs.",
         "1 - g": "1 - g was used where 1 - g^2 belongs.",
         "slope of tanh g": "tanh was taken once more in g's derivative: in terms of g it is 1 - g^2.",
     },
@@ -295,9 +339,22 @@ SPOTS = {
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         **each("h_t in", "h_t was used where h_{t-1} belongs, in the rows of dW_h that belong to K alone."),
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
+        "h_T everywhere": "h_T was used at every step where h_{t-1} belongs, in dW_h.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
         "h before, h0 twice": "h_{t-2} was used where h_{t-1} belongs, in dW_h, and h0 twice.",
         "dW_h transposed": "each gate's block of dW_h is transposed: it is the sum of da h_{t-1}^T.",
+    },
+    "dW_x, dW_h": {
+        "earlier z": "[x_{t-1}, h_{t-2}] was used where [x_t, h_{t-1}] belongs, in dW_x and dW_h.",
+        "later z": "[x_{t+1}, h_t] was used where [x_t, h_{t-1}] belongs, in dW_x and dW_h.",
+    },
+    "of dW_x, of dW_h, dW_x, dW_h": {
+        "dW cut hx": "the columns of [dW_x, dW_h] were cut as though those of h came first.",
+        "dW cut xh": "the columns of [dW_h, dW_x] were cut as though those of x came first.",
+    },
+    "back by h, dx, dh0": {
+        "dz cut hx": "the gradient by [x, h] was cut as though h came first, for dx and for dh_{t-1}.",
+        "dz cut xh": "the gradient by [h, x] was cut as though x came first, for dx and for dh_{t-1}.",
     },
     "dW_x": {
         "earlier x": "x_{t-1} was used where x_t belongs, in dW_x.",
@@ -313,13 +370,22 @@ SPOTS = {
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        **{
+            f"{end} step not in weights": f"the {end} step is missing in dW_x, dW_h and db, sums over all."
+            for end in ("first", "last")
+        },
         "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
     },
     "of dW_x, of dW_h": {
         f"W over {size}": f"dW_x and dW_h were divided by {size}, though db was not: all three are sums."
         for size in ("T", "B", "T B")
+    }
+    | {
+        f"{end} step not in W": f"the {end} step is missing in dW_x and dW_h, sums over all steps."
+        for end in ("first", "last")
     },
     "of dW_x": {
+        **left_out("dW_x"),
         **rows("dW_x"),
         "sign of dW_x": "the sign of dW_x is wrong.",
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
@@ -332,6 +398,8 @@ SPOTS = {
         **letters("dW_x K of M", "the rows of dW_x that belong to K were made with da_M."),
     },
     "of dW_h": {
+        # Without the first step dW_h is what it is with h0 = 0.
+        "last step not in dW_h": "the last step is missing in dW_h, a sum over all steps.",
         **rows("dW_h"),
         "sign of dW_h": "the sign of dW_h is wrong.",
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
@@ -344,6 +412,8 @@ SPOTS = {
         **letters("dW_h K of M", "the rows of dW_h that belong to K were made with da_M."),
     },
     "of db": {
+        **left_out("db"),
+        **each("db mean", "the part of db that belongs to K is a mean over the batch; it is a sum."),
         **rows("db"),
         "sign of db": "the sign of db is wrong.",
         "first step of db": "db holds the first step alone: = was used where += belongs.",
@@ -487,6 +557,30 @@ SAME = {
     ("W over T", "db mean over T"): "weights over T",
     ("W over B", "db mean"): "weights over B",
     ("W over T B", "db mean over T B"): "weights over T B",
+    ("dc too late in f", "1 - f alone"): "right",
+    ("dc too late in f", "no slope f"): "f alone",
+    ("dc too late in i", "1 - i alone"): "i: f (1 - i)",
+    ("first step not in W", "first step not in db"): "first step not in weights",
+    ("h of last", "first step not in W"): "first step not in W",
+    ("h of last", "first step not in weights"): "first step not in weights",
+    ("h0 zero", "first step not in W"): "first step not in W",
+    ("h0 zero", "first step not in dW_x"): "first step not in W",
+    ("h0 zero", "first step not in weights"): "first step not in weights",
+    ("last step not in W", "last step not in db"): "last step not in weights",
+    ("last step not in dW_x", "last step not in dW_h"): "last step not in W",
+    ("no path", "dc too early in f"): "no path",
+    ("no path", "dc too early in g"): "no path",
+    ("no path", "dc too early in i"): "no path",
+    ("not the first", "first step not in W"): "not the first",
+    ("not the first", "first step not in dW_x"): "not the first",
+    ("not the first", "first step not in db"): "not the first",
+    ("not the first", "first step not in weights"): "not the first",
+    ("not the last", "last step not in W"): "not the last",
+    ("not the last", "last step not in dW_h"): "not the last",
+    ("not the last", "last step not in dW_x"): "not the last",
+    ("not the last", "last step not in db"): "not the last",
+    ("not the last", "last step not in weights"): "not the last",
+    ("tanh twice", "tanh tanh c"): "tanh twice everywhere",
 }
 """Two that compute what one does, or what right code does: one leaves the other nothing to act on,
 they make up for each other, or together they are a third."""
@@ -561,7 +655,7 @@ def lstm(p, errors):
     )
     dx, da = np.zeros_like(x), np.zeros((T, 4, B, H))
     for t in steps:
-        o, i, f, g = gates[t]
+        o, i, f, g = pick(gates[t], read_as(gates[t]))
         h_t, c_t, c_before = h[t + 1], c[t + 1], c[t]
         tanh_c, at_last, at_first = np.tanh(c_t), t == steps[0], t == steps[-1]
         given = pick(
@@ -572,6 +666,8 @@ def lstm(p, errors):
                 "dh over T": lambda: p["dh"][t] / T,
                 "dh early": lambda: p["dh"][t - 1],
                 "dh ignored": lambda: zero,
+                "dh late": lambda: zero if t == T - 1 else p["dh"][t + 1],
+                "sign of dh[t]": lambda: -p["dh"][t],
                 "dh last only": lambda: p["dh"][t] * at_last,
                 "dh not at last": lambda: p["dh"][t] * (not at_last),
             },
@@ -580,6 +676,10 @@ def lstm(p, errors):
         if ("dh_T everywhere" in errors and not at_last) or ("dh_T first" in errors and at_first):
             dh = dh + dh_T
         if ("dc_T everywhere" in errors and not at_last) or ("dc_T first" in errors and at_first):
+            dc_in = dc_in + dc_T
+        if "dh_T again" in errors:
+            dh = dh + dh_T
+        if "dc_T again" in errors:
             dc_in = dc_in + dc_T
         if "f too late" in errors:
             dc_in = dc_in * f
@@ -595,6 +695,10 @@ def lstm(p, errors):
                 "1 - tanh": lambda: dh * o * (1 - tanh_c),
                 "tanh c": lambda: dh * o * tanh_c,
                 "1 + tanh^2": lambda: dh * o * (1 + tanh_c**2),
+                "(1 - tanh)^2": lambda: dh * o * (1 - tanh_c) ** 2,
+                "path without dh[t]": lambda: dh_next * o * slope,
+                "path of both": lambda: (dc_in + dh) * o * slope - dc_in,
+                "tanh twice everywhere": lambda: dh * o * (1 - np.tanh(tanh_c) ** 2),
                 "tanh twice": lambda: dh * o * (1 - np.tanh(tanh_c) ** 2),
                 "earlier c in path": lambda: dh * o * (1 - np.tanh(c_before) ** 2),
                 "no o": lambda: dh * slope,
@@ -613,6 +717,9 @@ def lstm(p, errors):
             {
                 "c for tanh c": lambda: dh * c_t,
                 "no tanh c": lambda: dh,
+                "tanh tanh c": lambda: dh * np.tanh(tanh_c),
+                "tanh twice everywhere": lambda: dh * np.tanh(tanh_c),
+                "da_o without dh[t]": lambda: dh_next * tanh_c,
                 "earlier c in da_o": lambda: dh * np.tanh(c_before),
                 "h for tanh c": lambda: dh * h_t,
                 "c everywhere": lambda: dh * c_t,
@@ -623,8 +730,21 @@ def lstm(p, errors):
                 "da_o of dh[t]": lambda: given * tanh_c,
             },
         )
-        seen = pick(dc, {"dc too early": lambda: dc_in, "dh for dc": lambda: dh})
-        di = (dh if "dh for dc in i" in errors else seen) * pick(
+        seen_by = {
+            k: pick(
+                dc,
+                {
+                    "dc too early": lambda: dc_in,
+                    f"dc too early in {k}": lambda: dc_in,
+                    "dc too late": lambda: dc * f,
+                    f"dc too late in {k}": lambda: dc * f,
+                    "dh for dc": lambda: dh,
+                    f"dh for dc in {k}": lambda: dh,
+                },
+            )
+            for k in "ifg"
+        }
+        di = seen_by["i"] * pick(
             g,
             {
                 "no g": lambda: 1,
@@ -636,7 +756,7 @@ def lstm(p, errors):
                 "g and c": lambda: c_before,
             },
         )
-        df = (dh if "dh for dc in f" in errors else seen) * pick(
+        df = seen_by["f"] * pick(
             c_before,
             {
                 "c_t": lambda: c_t,
@@ -652,9 +772,10 @@ def lstm(p, errors):
                 "c of last": lambda: c_before if t else c[T],
                 "h and c of last": lambda: c_before if t else c[T],
                 "c before": lambda: c[t - 1],
+                "c0 everywhere": lambda: c0,
             },
         )
-        dg = (dh if "dh for dc in g" in errors else seen) * pick(
+        dg = seen_by["g"] * pick(
             i,
             {
                 "no i": lambda: 1,
@@ -709,6 +830,8 @@ def lstm(p, errors):
                 "sigmoid slope g": lambda: g * (1 - g),
                 **{f"1 - {k}^2": lambda s=s: 1 - s**2 for k, s in zip("oif", (o, i, f), strict=True)},
                 "1 + g^2": lambda: 1 + g**2,
+                "(1 - g)^2": lambda: (1 - g) ** 2,
+                "1 - tanh(c)^2": lambda: 1 - tanh_c**2,
                 "1 - g": lambda: 1 - g,
                 "slope of tanh g": lambda: 1 - np.tanh(g) ** 2,
                 "slopes of slopes": lambda: 1 - np.tanh(g) ** 2,
@@ -724,7 +847,14 @@ def lstm(p, errors):
         da_t = dict(zip(GATES, da[t], strict=True))
 
         early = dh_next, dc_next, dh, dc
-        dh_next = back("dh", da_t, rows_h, errors)
+        dh_next, dx_t = back("dh", da_t, rows_h, errors), back("dx", da_t, rows_x, errors)
+        D = dx_t.shape[1]
+        if "dz cut hx" in errors:
+            dz = np.hstack([dx_t, dh_next])
+            dh_next, dx_t = dz[:, :H], dz[:, H:]
+        if "dz cut xh" in errors:
+            dz = np.hstack([dh_next, dx_t])
+            dx_t, dh_next = dz[:, :D], dz[:, D:]
         dh_next = pick(
             dh_next,
             {
@@ -743,6 +873,7 @@ def lstm(p, errors):
                 "i for f": lambda: dc * i,
                 "o for f": lambda: dc * o,
                 "earlier f": lambda: dc * gates[t - 1][2],
+                "earlier f, first own": lambda: dc * gates[max(t - 1, 0)][2],
                 "dc kept": lambda: dc * f + dc,
                 "dc_next kept": lambda: dc * f + early[1],
                 "dc from before": lambda: dc_in * f,
@@ -759,7 +890,7 @@ def lstm(p, errors):
             dh_next = dh_T
         if "dc never replaced" in errors:
             dc_next = dc_T
-        dx[t] = back("dx", da_t, rows_x, errors)
+        dx[t] = dx_t
 
     dx = pick(
         dx,
@@ -816,6 +947,14 @@ def at(array, t):
     return only
 
 
+def read_as(gates):
+    """The gates of a step as they are read in other orders, by switch."""
+    return {
+        switch: lambda order=switch: [gates[order.split()[1].index(k)] for k in GATES]
+        for switch in unpacked()
+    }
+
+
 def reordered(name, errors):
     """Where each gate's rows come from."""
     order = next((e.split()[1] for e in errors if e.startswith(f"{name} ") and len(e.split()[1]) == 4), GATES)
@@ -849,6 +988,9 @@ def weight_gradients(pick, errors, da, x, h, c):
             "h and c of last": lambda: np.concatenate([h[-1:], h[1:-1]]),
             "h before": lambda: np.concatenate([h[-1:], h[:-2]]),
             "h0 everywhere": lambda: np.array([h[0]] * T),
+            "h_T everywhere": lambda: np.array([h[T]] * T),
+            "earlier z": lambda: np.roll(h[:-1], 1, axis=0),
+            "later z": lambda: np.roll(h[:-1], -1, axis=0),
             "h before, h0 twice": lambda: np.concatenate([h[:1], h[:-2]]),
             "no dW_h": lambda: 0 * h[:-1],
         },
@@ -858,6 +1000,8 @@ def weight_gradients(pick, errors, da, x, h, c):
         {
             "earlier x": lambda: np.roll(x, 1, axis=0),
             "later x": lambda: np.roll(x, -1, axis=0),
+            "earlier z": lambda: np.roll(x, 1, axis=0),
+            "later z": lambda: np.roll(x, -1, axis=0),
             "x reversed": lambda: x[::-1],
             "earlier x, first twice": lambda: np.concatenate([x[:1], x[:-1]]),
             "later x, last twice": lambda: np.concatenate([x[1:], x[-1:]]),
@@ -867,7 +1011,13 @@ def weight_gradients(pick, errors, da, x, h, c):
     da = da[:, reordered("dW", errors)]
     one = np.zeros((B, 1))
     one[0] = 1
+    outside = {"first step": lambda: da - at(da, 0), "last step": lambda: da - at(da, T - 1)}
+
+    def without(name):
+        return {f"{end} not in {name}": made for end, made in outside.items()}
+
     common = {
+        **without("weights"),
         "first step of weights": lambda: at(da, 0),
         "last step of weights": lambda: at(da, T - 1),
         "first sequence": lambda: da * one,
@@ -877,6 +1027,7 @@ def weight_gradients(pick, errors, da, x, h, c):
         "weights over T B": lambda: da / (T * B),
     }
     of_b = {
+        **without("db"),
         "first step of db": lambda: at(da, 0),
         "last step of db": lambda: at(da, T - 1),
         "db mean": lambda: da / B,
@@ -896,6 +1047,8 @@ def weight_gradients(pick, errors, da, x, h, c):
                 da[:, n] = 0
             if f"{name} first {k}" in errors:
                 da[1:, n] = 0
+            if f"{name} mean {k}" in errors:
+                da[:, n] /= B
         letters = [next((m for m in GATES if f"{name} {k} of {m}" in errors), k) for k in GATES]
         for k, m in combinations(GATES, 2):
             if f"{name} swaps {k}{m}" in errors:
@@ -903,14 +1056,26 @@ def weight_gradients(pick, errors, da, x, h, c):
         letters = next((order for order in ELSEWHERE if f"{name} rows {order}" in errors), letters)
         return da[:, [GATES.index(m) for m in letters]]
 
-    means = {f"W over {size}": common[f"weights over {size}"] for size in ("T", "B", "T B")}
+    means = {f"W over {size}": common[f"weights over {size}"] for size in ("T", "B", "T B")} | without("W")
     by_x = copied(
         "dW_x",
-        pick(da, common | means | {"first step of dW_x": lambda: at(da, 0), "sign of dW_x": lambda: -da}),
+        pick(
+            da,
+            common
+            | means
+            | without("dW_x")
+            | {"first step of dW_x": lambda: at(da, 0), "sign of dW_x": lambda: -da},
+        ),
     )
     by_h = copied(
         "dW_h",
-        pick(da, common | means | {"first step of dW_h": lambda: at(da, 0), "sign of dW_h": lambda: -da}),
+        pick(
+            da,
+            common
+            | means
+            | without("dW_h")
+            | {"first step of dW_h": lambda: at(da, 0), "sign of dW_h": lambda: -da},
+        ),
     )
     db = copied("db", pick(da, common | of_b)).sum(axis=(0, 2)).ravel()
     dW_x = np.tensordot(by_x, seen_x, ((0, 2), (0, 1)))
@@ -920,4 +1085,11 @@ def weight_gradients(pick, errors, da, x, h, c):
             dW_h[n] = np.tensordot(by_h, h[1:], ((0, 2), (0, 1)))[n]
     if "dW_h transposed" in errors:
         dW_h = dW_h.transpose(0, 2, 1)
-    return dW_x.reshape(4 * H, -1), dW_h.reshape(4 * H, H), db
+    dW_x, dW_h = dW_x.reshape(4 * H, -1), dW_h.reshape(4 * H, H)
+    if "dW cut hx" in errors:
+        dW = np.hstack([dW_x, dW_h])
+        dW_x, dW_h = dW[:, H:], dW[:, :H]
+    if "dW cut xh" in errors:
+        D, dW = dW_x.shape[1], np.hstack([dW_h, dW_x])
+        dW_x, dW_h = dW[:, :D], dW[:, D:]
+    return dW_x, dW_h, db

@@ -10,6 +10,15 @@ from numpylstm.classroom import exercises
 
 bank_problem = exercises()["04"].module.bank_problem
 
+
+def left_out(name):
+    """One step missing from the sum of one tensor."""
+    return {
+        f"{end} step not in {name}": f"the {end} step is missing in {name}, a sum over all steps."
+        for end in ("first", "last")
+    }
+
+
 SPOTS = {
     "dh": {
         "dh reversed": "dh was read from the wrong end: its first step met the last.",
@@ -18,6 +27,8 @@ SPOTS = {
         "dh over B": "dh was divided by B: it is the gradient by h as it stands.",
         "dh over T": "dh was divided by T: it is the gradient by h as it stands.",
         "dh early": "dh[t-1] was used where dh[t] belongs.",
+        "dh late": "dh[t+1] was used where dh[t] belongs.",
+        "sign of dh[t]": "the sign of dh[t] is wrong.",
         "dh not at last": "dh of the last step was left out: dh_T comes on top of it, not in its place.",
     },
     "dh_T": {
@@ -25,6 +36,7 @@ SPOTS = {
         "dh_T everywhere": "dh_T was added at every step; it belongs to the last alone.",
         "dh_T twice": "dh_T was added twice.",
         "dh_T first": "dh_T was added at the first step; it belongs to the last.",
+        "dh_T again": "dh_T was added at every step, twice at the last; it belongs there, once.",
     },
     "dh_T, back, dh0": {
         "never replaced": "what comes from the next step was never replaced: it stayed dh_T, and so did dh0.",
@@ -47,7 +59,12 @@ SPOTS = {
         "no W_h": "W_h is missing on the way back: dh_{t-1} is W_h^T da.",
         "sign back": "the sign of W_h^T da is wrong.",
         "back over T": "W_h^T da was divided by T.",
+        "slope of last on the way": "W_h^T da was multiplied by 1 - h_{t-1}^2, the first by 1 - h_T^2.",
         "slope on the way": "W_h^T da was multiplied by 1 - h_{t-1}^2, which da of that step has once more.",
+    },
+    "dh, dh_T, slope, back": {
+        "slope of dh[t] alone": "1 - h^2 met dh[t] alone, not the sum with what comes from later steps.",
+        "slope of later alone": "1 - h^2 met only what comes from later steps, not the sum with dh[t].",
     },
     "slope": {
         "no slope": "the derivative of tanh is missing: da = dh (1 - h^2).",
@@ -61,6 +78,9 @@ SPOTS = {
         "slope h^2 - 1": "h^2 - 1 was used where 1 - h^2 belongs: the sign of da is wrong.",
         "relu slope": "the derivative of relu was used; the network has tanh.",
         "2h": "-2 h was used where 1 - h^2 belongs.",
+        "(1 - h)^2": "(1 - h)^2 was used where 1 - h^2 belongs.",
+        "h as slope": "h was used where the derivative of tanh, 1 - h^2, belongs.",
+        "tanh h as slope": "tanh(h) was used where the derivative of tanh, 1 - h^2, belongs.",
         "h^2": "h^2 was used where 1 - h^2 belongs.",
         "slope squared": "the derivative of tanh was multiplied in twice.",
     },
@@ -77,6 +97,7 @@ SPOTS = {
         "h0 zero": "h_{t-1} was zero at the first step, in dW_h: it is h0.",
         "h of last": "h_{t-1} of the first step was taken from the end of the sequence, in dW_h: it is h0.",
         "h before": "h_{t-2} was used where h_{t-1} belongs, in dW_h.",
+        "h_T everywhere": "h_T was used at every step where h_{t-1} belongs, in dW_h.",
         "h0 everywhere": "h0 was used at every step where h_{t-1} belongs, in dW_h.",
         "h before, h0 twice": "h_{t-2} was used where h_{t-1} belongs, in dW_h, and h0 twice.",
         "dW_h transposed": "dW_h is transposed: it is the sum of da h_{t-1}^T, not of h_{t-1} da^T.",
@@ -96,23 +117,35 @@ SPOTS = {
         "weights over T": "dW_x, dW_h and db were divided by T; they are sums over the steps.",
         "weights over B": "dW_x, dW_h and db were divided by B; they are sums over the batch.",
         "weights over T B": "dW_x, dW_h and db were divided by T B; they are sums.",
+        **{
+            f"{end} step not in weights": f"the {end} step is missing in dW_x, dW_h and db, sums over all."
+            for end in ("first", "last")
+        },
         "first sequence": "dW_x, dW_h and db are those of the first sequence of the batch alone.",
     },
     "of dW_x, of dW_h": {
         f"W over {size}": f"dW_x and dW_h were divided by {size}, though db was not: all three are sums."
         for size in ("T", "B", "T B")
+    }
+    | {
+        f"{end} step not in W": f"the {end} step is missing in dW_x and dW_h, sums over all steps."
+        for end in ("first", "last")
     },
     "of dW_x": {
+        **left_out("dW_x"),
         "dh in dW_x": "dh was used where da belongs, in dW_x.",
         "sign of dW_x": "the sign of dW_x is wrong.",
         "first step of dW_x": "dW_x holds the first step alone: = was used where += belongs.",
     },
     "of dW_h": {
+        # Without the first step dW_h is what it is with h0 = 0.
+        "last step not in dW_h": "the last step is missing in dW_h, a sum over all steps.",
         "dh in dW_h": "dh was used where da belongs, in dW_h.",
         "sign of dW_h": "the sign of dW_h is wrong.",
         "first step of dW_h": "dW_h holds the first step alone: = was used where += belongs.",
     },
     "of db": {
+        **left_out("db"),
         "sign of db": "the sign of db is wrong.",
         "first step of db": "db holds the first step alone: = was used where += belongs.",
         "last step of db": "db holds the last step alone; it is a sum over all steps.",
@@ -188,6 +221,23 @@ SAME = {
     ("W over T", "db mean over T"): "weights over T",
     ("W over B", "db mean"): "weights over B",
     ("W over T B", "db mean over T B"): "weights over T B",
+    ("first step not in W", "first step not in db"): "first step not in weights",
+    ("h of last", "first step not in W"): "first step not in W",
+    ("h of last", "first step not in weights"): "first step not in weights",
+    ("h0 zero", "first step not in W"): "first step not in W",
+    ("h0 zero", "first step not in dW_x"): "first step not in W",
+    ("h0 zero", "first step not in weights"): "first step not in weights",
+    ("last step not in W", "last step not in db"): "last step not in weights",
+    ("last step not in dW_x", "last step not in dW_h"): "last step not in W",
+    ("not the first", "first step not in W"): "not the first",
+    ("not the first", "first step not in dW_x"): "not the first",
+    ("not the first", "first step not in db"): "not the first",
+    ("not the first", "first step not in weights"): "not the first",
+    ("not the last", "last step not in W"): "not the last",
+    ("not the last", "last step not in dW_h"): "not the last",
+    ("not the last", "last step not in dW_x"): "not the last",
+    ("not the last", "last step not in db"): "not the last",
+    ("not the last", "last step not in weights"): "not the last",
 }
 """Two that compute what one does: one leaves the other nothing to act on, or together they are a third."""
 
@@ -234,6 +284,10 @@ def rnn(p, errors):
     for number, t in enumerate(steps):
         h_t = h[t + 1]
         dh_t = p["dh"][pick(t, {"dh reversed": T - 1 - t, "dh early": t - 1})]
+        if "dh late" in errors:
+            dh_t = p["dh"][t + 1] if t < T - 1 else 0 * dh_t
+        if "sign of dh[t]" in errors:
+            dh_t = -dh_t
         if (
             "dh ignored" in errors
             or ("dh last only" in errors and number)
@@ -243,6 +297,8 @@ def rnn(p, errors):
         dh_t = dh_t / pick(1, {"dh over B": B, "dh over T": T})
         early, dh = later, dh_t + later
         if ("dh_T everywhere" in errors and number) or ("dh_T first" in errors and t == steps[-1]):
+            dh = dh + dh_T
+        if "dh_T again" in errors:
             dh = dh + dh_T
         slope = pick(
             1 - h_t**2,
@@ -258,12 +314,19 @@ def rnn(p, errors):
                 "slope h^2 - 1": h_t**2 - 1,
                 "relu slope": h_t > 0,
                 "2h": -2 * h_t,
+                "(1 - h)^2": (1 - h_t) ** 2,
+                "h as slope": h_t,
+                "tanh h as slope": np.tanh(h_t),
                 "h^2": h_t**2,
                 "slope squared": (1 - h_t**2) ** 2,
                 "h changed places": 1 - h[t] ** 2,
             },
         )
         da[t], dhs[t], alone[t] = dh * slope, dh, dh_t * slope
+        if "slope of dh[t] alone" in errors:
+            da[t] = dh_t * slope + early
+        if "slope of later alone" in errors:
+            da[t] = dh_t + early * slope
         later = pick(
             da[t] @ W_h,
             {
@@ -275,6 +338,7 @@ def rnn(p, errors):
                 "kept": dh + da[t] @ W_h,
                 "later kept": later + da[t] @ W_h,
                 "dh_T carried": dh_T + da[t] @ W_h,
+                "slope of last on the way": da[t] @ W_h * (1 - h[t if t else T] ** 2),
                 "slope on the way": da[t] @ W_h * (1 - h[t] ** 2),
                 "two steps": (dh_t + (dh_T if number == 0 else 0)) * slope @ W_h,
             },
@@ -288,7 +352,12 @@ def rnn(p, errors):
     through = pick(da, {"dh in weights": dhs})
     first, last = (through * (np.arange(T) == t)[:, None, None] for t in (0, T - 1))
     one = through * (np.arange(B) == 0)[:, None]
+
+    def without(name):
+        return {f"first step not in {name}": through - first, f"last step not in {name}": through - last}
+
     common = {
+        **without("weights"),
         "first step of weights": first,
         "last step of weights": last,
         "first sequence": one,
@@ -297,8 +366,9 @@ def rnn(p, errors):
         "weights over B": through / B,
         "weights over T B": through / (T * B),
     }
-    means = {f"W over {size}": common[f"weights over {size}"] for size in ("T", "B", "T B")}
+    means = {f"W over {size}": common[f"weights over {size}"] for size in ("T", "B", "T B")} | without("W")
     of_b = {
+        **without("db"),
         "first step of db": first,
         "last step of db": last,
         "db mean": through / B,
@@ -320,6 +390,7 @@ def rnn(p, errors):
             "h of last": np.concatenate([h[-1:], h[1:-1]]),
             "h before": np.concatenate([h[-1:], h[:-2]]),
             "no dW_h": 0 * h[:-1],
+            "h_T everywhere": np.broadcast_to(h[T], h[:-1].shape),
             "h0 everywhere": np.broadcast_to(h0, h[:-1].shape),
         },
     )
@@ -338,7 +409,10 @@ def rnn(p, errors):
         "tbk,tbd->kd",
         pick(
             through,
-            common | means | {"first step of dW_x": first, "dh in dW_x": dhs, "sign of dW_x": -through},
+            common
+            | means
+            | without("dW_x")
+            | {"first step of dW_x": first, "dh in dW_x": dhs, "sign of dW_x": -through},
         ),
         with_x,
     )
@@ -346,7 +420,10 @@ def rnn(p, errors):
         "tbk,tbh->kh",
         pick(
             through,
-            common | means | {"first step of dW_h": first, "dh in dW_h": dhs, "sign of dW_h": -through},
+            common
+            | means
+            | without("dW_h")
+            | {"first step of dW_h": first, "dh in dW_h": dhs, "sign of dW_h": -through},
         ),
         with_h,
     )
