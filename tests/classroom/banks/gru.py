@@ -32,6 +32,28 @@ FORWARD = {
     "returns_before": "h holds the states before the steps, h0 first, and should hold those after them.",
     "reversed": "the sequence is walked through from its end.",
     "transposed": "the blocks of W_h are transposed.",
+    "W_blocks": "the row blocks of W_x and W_h are taken as z, r, n, and are r, z, n.",
+    "x_first": "every step reads the first x: step t needs x[t].",
+    "kept_r": "the old state's share is multiplied by r too: h_t = (1 - z) n + z h_{t-1}.",
+    "sigmoid_sign": "the sigmoid has exp(a), and should have exp(-a).",
+}
+
+LETTERS = {
+    f"{name}_{gate}_of_{other}": (name, gate, other)
+    for name in ("W_x", "W_h", "b_x", "b_h")
+    for gate in "rzn"
+    for other in "rzn"
+    if gate != other
+}
+"""By switch: a parameter, a gate, and the gate whose block it gets: the slip of who copies a line."""
+
+FORWARD |= {
+    switch: f"{gate} is made with {name}{other} where {name}{gate} belongs."
+    for switch, (name, gate, other) in LETTERS.items()
+    if (name, gate, other) != ("W_h", "z", "r")
+} | {
+    f"{name}_blocks": f"the row blocks of {name} are taken as z, r, n, and are r, z, n."
+    for name in ("W_x", "W_h", "b_x", "b_h")
 }
 
 FORWARD_AFTER = {
@@ -141,12 +163,56 @@ BACKWARD = {
     "n_r_z_blocks": "the row blocks of the gradients lie as n, r, z, and should as r, z, n.",
 }
 
+TENSORS = ("dx", "dh0", "dW_x", "dW_h", "db_x", "db_h")
+SUMS = TENSORS[2:]
+
+MIXED = {f"d{switch}": (f"d{name}", gate, other) for switch, (name, gate, other) in LETTERS.items()}
+"""By switch: a gradient, the gate of its rows, and the gate whose da stands there."""
+
+ONCE = {f"{name}_{gate}_once": (name, gate) for name in SUMS for gate in "rzn"}
+"""By switch: a gradient, and the gate whose rows the loop overwrites."""
+
+BACKWARD |= (
+    {
+        switch: f"in {name}, da_{other} stands in the rows of {gate}."
+        for switch, (name, gate, other) in MIXED.items()
+        if switch not in ("dW_x_z_of_r", "dW_h_z_of_r")
+    }
+    | {
+        switch: f"the rows of {gate} in {name} are overwritten at every step; they add up."
+        for switch, (name, gate) in ONCE.items()
+    }
+    | {f"{name}_sign": f"the sign of {name} is wrong." for name in TENSORS}
+    | {f"{name}_zero": f"{name} is zero." for name in TENSORS if name not in ("dh0", "db_h")}
+    | {f"{name}_by_B": f"{name} is divided by B: it is a sum over the batch." for name in SUMS}
+    | {f"{name}_by_T": f"{name} is divided by T: it is a sum over the steps." for name in SUMS}
+    | {f"{name}_by_TB": f"{name} is divided by T B: it is a sum over steps and batch." for name in SUMS}
+    | {
+        f"{name}_blocks": f"the row blocks of {name} lie as z, r, n, and should as r, z, n."
+        for name in SUMS[1:]
+    }
+    | {f"W_h{gate}_h_t": f"h_t was used where h_{{t-1}} belongs, in dW_h{gate}." for gate in "rzn"}
+    | {
+        f"dh_{gate}_transposed": f"in dh, da_{gate} is multiplied by the transposed W_h{gate}."
+        for gate in "rz"
+    }
+    | {
+        "W_hr_rh": "dW_hr is made with r h_{t-1}, and should with h_{t-1}.",
+        "W_xn_r": "dW_xn has an r that is not there: r multiplies the recurrent part alone.",
+        "dx_r_z_swapped": "in dx, da_r meets W_xz and da_z meets W_xr.",
+        "db_one_sequence": "db_x and db_h hold the first sequence only: sum over the batch.",
+        "db_x_step_0": "db_x is overwritten at every step; it adds up.",
+        "db_h_step_0": "db_h is overwritten at every step; it adds up.",
+    }
+)
+
 BACKWARD_AFTER = {
     "r_h": "da_r has h_{t-1} where W_hn h_{t-1} + b_hn belongs.",
     "r_no_b": "da_r lacks b_hn: r multiplies W_hn h_{t-1} + b_hn.",
     "r_dq": "da_r starts from da_n r, and should from da_n.",
     "no_r_weights": "dW_hn and db_hn lack r.",
     "dW_r_twice": "dW_hn has r twice.",
+    "dW_q": "dW_hn is made with W_hn h_{t-1} + b_hn where h_{t-1} belongs.",
     "dW_rh": "dW_hn is made with r h_{t-1}, and should with h_{t-1}: r acts after the product here.",
     "db_swapped": "db_x and db_h are swapped.",
     "db_h_is_db_x": "db_h is taken as db_x: in its rows of n, r is missing.",
@@ -159,6 +225,8 @@ BACKWARD_BEFORE = {
     "other_formulas": "the formulas are those of the other variant of the reset gate.",
     "direct_r": "the direct path to h_{t-1} is multiplied by r too: dh z stands outside of it.",
     "r_before_W": "in dh, r multiplies da_n, and should what comes out of W_hn^T da_n.",
+    "r_h_t": "da_r has h_t where h_{t-1} belongs.",
+    "n_transposed": "da_n is multiplied by the transposed W_hn: in da_r and in dh.",
     "r_rh": "da_r has r h_{t-1} where h_{t-1} belongs.",
     "db_h_r": "db_hn has an r that is not there: b_hn stands outside of the reset gate.",
 }
@@ -172,6 +240,10 @@ def _steep(a):
     return sigmoid(2 * a)
 
 
+def _turned(a):
+    return sigmoid(-a)
+
+
 def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
     if "other_variant" in on:
         reset_after = not reset_after
@@ -183,13 +255,28 @@ def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
     b_hr, b_hz = (0 * b_hr, 0 * b_hz) if "no_b_hr_b_hz" in on else (b_hr, b_hz)
     b_hn = 0 * b_hn if "no_b_hn" in on else b_hn
     W_hz = W_hr if "z_W_hr" in on else W_hz
+    blocks = {
+        **{"W_xr": W_xr, "W_xz": W_xz, "W_xn": W_xn, "W_hr": W_hr, "W_hz": W_hz, "W_hn": W_hn},
+        **{"b_xr": b_xr, "b_xz": b_xz, "b_xn": b_xn, "b_hr": b_hr, "b_hz": b_hz, "b_hn": b_hn},
+    }
+    taken = dict(blocks)
+    for switch in on & set(LETTERS):
+        name, letter, other = LETTERS[switch]
+        taken[name + letter] = blocks[name + other]
+    for name in ("W_x", "W_h", "b_x", "b_h"):
+        if f"{name}_blocks" in on or (name[0] == "W" and "W_blocks" in on):
+            taken |= {f"{name}r": blocks[f"{name}z"], f"{name}z": blocks[f"{name}r"]}
+    W_xr, W_xz, W_xn, W_hr, W_hz, W_hn, b_xr, b_xz, b_xn, b_hr, b_hz, b_hn = taken.values()
     gate = np.tanh if "gates_tanh" in on else sigmoid
     if "sigmoid_2a" in on:
         gate = _steep
+    if "sigmoid_sign" in on:
+        gate = _turned
     candidate = sigmoid if "n_sigmoid" in on else np.asarray if "n_linear" in on else np.tanh
     h = 0 * h0 if "h0_zero" in on else h0
     steps, states = [], []
     for x_t in x[::-1] if "reversed" in on else x:
+        x_t = x[0] if "x_first" in on else x_t
         before = h0 if "h_not_carried" in on else h
         r = gate(x_t @ W_xr.T + b_xr + before @ W_hr.T + b_hr)
         z = gate(x_t @ W_xz.T + b_xz + before @ W_hz.T + b_hz)
@@ -209,6 +296,8 @@ def gru_forward(on, x, h0, W_x, W_h, b_x, b_h, reset_after):
             a_n = x_t @ W_xn.T + b_xn + q @ W_hn.T + b_hn
         n = candidate(a_n)
         new = (z * n + (1 - z) * before) if "z_swapped" in on else (1 - z) * n + z * before
+        if "kept_r" in on:
+            new = (1 - z) * n + z * r * before
         if "h_sum" in on:
             new = n + z * before
         if "h_only_n" in on:
@@ -304,9 +393,11 @@ def gru_backward(on, dh, dh_T, cache):
             dW_n = (da_n if on & {"no_r", "no_r_dW", "no_r_weights"} else dq).T @ before
             if on & {"dW_r_twice", "dW_rh"}:
                 dW_n = (dq * r).T @ before if "dW_r_twice" in on else dq.T @ (r * before)
+            dW_n = dq.T @ q if "dW_q" in on else dW_n
             db_n = da_n if on & {"no_r", "db_h_is_db_x", "no_r_weights"} else dq
         else:
-            r_sees = r * before if "r_rh" in on else before
+            W_n = W_n.T if "n_transposed" in on else W_n
+            r_sees = r * before if "r_rh" in on else h_t if "r_h_t" in on else before
             r_sees = np.ones_like(before) if "r_no_h" in on else r_sees
             da_r = (from_n if "r_no_W" in on else from_n @ W_n) * r_sees * slope
             through_n = da_n @ W_n * (1 if "no_r" in on or "no_r_dh" in on else r)
@@ -324,6 +415,10 @@ def gru_backward(on, dh, dh_T, cache):
             blocks, through_n = (W_r.T, W_z.T), _transposed(da_n, r, W_n, after)
         if on & {"dh_r_twice", "dh_z_twice"}:
             blocks = (W_r, W_r) if "dh_r_twice" in on else (W_z, W_z)
+        if on & {"dh_r_transposed", "dh_z_transposed"}:
+            blocks = (W_r.T, W_z) if "dh_r_transposed" in on else (W_r, W_z.T)
+        if "n_transposed" in on:
+            W_n = W_n.T  # as it was
         if "dh_n_transposed" in on:
             through_n = _transposed(da_n, r, W_n, after)
         ways = [da_r @ blocks[0] * ("dh_no_r" not in on), da_z @ blocks[1] * ("dh_no_z" not in on)]
@@ -361,8 +456,9 @@ def gru_backward(on, dh, dh_T, cache):
             dx[t] = sum(part @ W.T for part, W in zip(np.split(to_x, 3, 1), np.split(W_x, 3), strict=True))
         else:
             W_xr, W_xz, W_xn = np.split(W_x, 3)
-            W_xr, W_xz = W_xz if "dx_z_twice" in on else W_xr, W_xr if "dx_r_twice" in on else W_xz
-            dx[t] = to_x @ np.vstack([W_xr, W_xz, W_xn])
+            of_r = W_xz if on & {"dx_z_twice", "dx_r_z_swapped"} else W_xr
+            of_z = W_xr if on & {"dx_r_twice", "dx_r_z_swapped"} else W_xz
+            dx[t] = to_x @ np.vstack([of_r, of_z, W_xn])
         h_seen = h_t if "W_h_h_t" in on else x_t if "W_h_x" in on else before
         if "W_h_h0_zero" in on and t == 0:
             h_seen = 0 * before
@@ -371,12 +467,35 @@ def gru_backward(on, dh, dh_T, cache):
         if on & {"W_h_h_t", "W_h_x", "W_h_h0_zero", "W_h_last"}:
             dW_n = (da_n * r).T @ h_seen if after else da_n.T @ (r * h_seen)
         of_step = [da_r.T @ h_seen, (da_r if "W_h_r_twice" in on else da_z).T @ h_seen, dW_n]
+        for row, gate in enumerate("rzn"):
+            if f"W_h{gate}_h_t" in on:
+                seen = r * h_t if gate == "n" and not after else h_t
+                of_step[row] = (da_r, da_z, da_n * r if after else da_n)[row].T @ seen
+        if "W_hr_rh" in on:
+            of_step[0] = da_r.T @ (r * before)
         if "W_h_transposed" in on:
             of_step = [block.T for block in of_step]
-        dW_x = keep_x * dW_x + da.T @ (before if "W_x_h" in on else x_t)
-        dW_h = keep_h * dW_h + np.vstack(of_step)
-        db_x = (0 if "W_x_b_x_step_0" in on else keep_b) * db_x + db.sum(axis=0)
-        db_h = keep_b * db_h + np.hstack([da_r, z_rows, db_n]).sum(axis=0)
+        by_W_x = da * np.hstack([np.ones((B, 2 * H)), r]) if "W_xn_r" in on else da
+        db_of_h = np.hstack([da_r, z_rows, db_n])
+        if "db_one_sequence" in on:
+            db, db_of_h = db[:1], db_of_h[:1]
+        new = {
+            **{"dW_x": by_W_x.T @ (before if "W_x_h" in on else x_t), "dW_h": np.vstack(of_step)},
+            **{"db_x": db.sum(axis=0), "db_h": db_of_h.sum(axis=0)},
+        }
+        for switch in on & set(MIXED):
+            name, gate, other = MIXED[switch]
+            act = before if after or gate != "n" else r * before
+            to = {"dW_x": x_t, "dW_h": act}.get(name, np.ones((B, 1)))
+            rows = {"r": da_r, "z": da_z, "n": da_n}[other].T @ to
+            new[name][_rows(gate, H)] = rows if name[1] == "W" else rows[:, 0]
+        for switch in on & set(ONCE):
+            name, gate = ONCE[switch]
+            {"dW_x": dW_x, "dW_h": dW_h, "db_x": db_x, "db_h": db_h}[name][_rows(gate, H)] = 0
+        dW_x = keep_x * dW_x + new["dW_x"]
+        dW_h = keep_h * dW_h + new["dW_h"]
+        db_x = keep_b * db_x * (not on & {"W_x_b_x_step_0", "db_x_step_0"}) + new["db_x"]
+        db_h = keep_b * db_h * ("db_h_step_0" not in on) + new["db_h"]
         if "dh0_early" in on and t == 0:
             carried = total
     if "db_mean" in on:
@@ -395,7 +514,25 @@ def gru_backward(on, dh, dh_T, cache):
     weights = [array / scale for array in (dW_x, dW_h, db_x, db_h)]
     order = {"r_z_blocks": (1, 0, 2), "n_r_z_blocks": (2, 0, 1)}.get("".join(on & BLOCKS), (0, 1, 2))
     weights = [np.concatenate([np.split(array, 3)[k] for k in order]) for array in weights]
-    return dx, carried * ("dh0_zero" not in on), *weights
+    results = dict(zip(TENSORS, (dx, carried * ("dh0_zero" not in on), *weights), strict=True))
+    for name in TENSORS:
+        for switch, factor in {
+            "sign": -1,
+            "zero": 0,
+            "by_B": 1 / B,
+            "by_T": 1 / T,
+            "by_TB": 1 / (T * B),
+        }.items():
+            if f"{name}_{switch}" in on:
+                results[name] = results[name] * factor
+        if name in SUMS[1:] and f"{name}_blocks" in on:
+            results[name] = np.concatenate([np.split(results[name], 3)[k] for k in (1, 0, 2)])
+    return tuple(results.values())
+
+
+def _rows(gate, H):
+    start = "rzn".index(gate) * H
+    return slice(start, start + H)
 
 
 def _transposed(da_n, r, W_n, after):

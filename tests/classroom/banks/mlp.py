@@ -21,6 +21,16 @@ LOSS = {
     "only_label": "dscores is zero but for the label: the other classes get p.",
     "softmax_axis": "the softmax runs over the batch, and should run over the classes of each example.",
     "softmax_all": "the softmax divides by the sum over all examples, and should by each example's own.",
+    "sum_axis": "the sum under the softmax runs over the batch, and should run over each example's classes.",
+    "row_all": "the softmax divides by the sum over all examples, each less its own largest score.",
+    "largest_axis": "the largest score is that of a class in the batch; take each example's own: axis 1.",
+    "label_columns": "the 1 is taken off in whole columns, [:, labels]; it is at [arange(B), labels].",
+    "loss_columns": "the loss averages whole columns, log p[:, labels]; it is log p[arange(B), labels].",
+    "label_late": "the 1 at the label is taken off after the division by B: it is (p - y) / B.",
+    "gradient_2": "dscores has a factor 2, as of a squared error; it is (p - y) / B.",
+    "entropy": "the loss is the entropy of p; it is -log p of the label.",
+    "one_minus_p": "the loss is 1 - p of the label; it is -log p.",
+    "highest": "dscores takes 1 off at the most likely class, and should at the label.",
     "log2": "the loss is in bits, and should be in nats: the natural logarithm.",
     "log10": "the loss has the logarithm to base 10, and should have the natural one.",
     "loss_by_BC": "the loss is a mean over examples and classes, and should be over examples.",
@@ -63,6 +73,7 @@ FORWARD = {
     "W2_transposed": "W2 is transposed: it is (C, H), and h W2^T is (B, C).",
     "softmax": "the scores went through a softmax; that is the loss's part.",
     "swapped_b": "b1 and b2 are swapped.",
+    "max_1": "the ReLU is max(a, 1), and should be max(a, 0).",
 }
 
 BACKWARD = {
@@ -111,8 +122,29 @@ BACKWARD = {
     "dW_last": "the gradients by weights and biases hold the last example only: sum over the batch.",
     "dx_dh": "dx is dh: the way through the first layer is missing.",
     "sign": "the sign of all gradients is wrong.",
+    "mask_sign": "the ReLU's derivative is -1 where a < 0, and should be 0.",
+    "dscores_relu": "dscores is cut at 0 before it goes through W2; it is a gradient, and may be negative.",
+    "dW1_relu_x": "dW1 is made with max(x, 0), and should be with x.",
     "softmax_again": "dscores goes through a softmax's derivative; it is the gradient by the scores already.",
 }
+
+
+TENSORS = ("dx", "dW1", "db1", "dW2", "db2")
+
+BACKWARD |= (
+    {f"{name}_sign": f"the sign of {name} is wrong." for name in TENSORS}
+    | {f"{name}_zero": f"{name} is zero." for name in TENSORS}
+    | {f"{name}_by_B": f"{name} is divided by B: dscores already holds the 1 / B." for name in ("dW1", "dW2")}
+    | {
+        f"{name}_total": f"{name} is a sum over everything: sum over the batch alone, axis 0."
+        for name in ("db1", "db2")
+    }
+    | {
+        f"{name}_first": f"{name} holds the first example only: sum over the batch."
+        for name in ("db1", "db2")
+    }
+    | {"db2_last": "db2 holds the last example only: sum over the batch."}
+)
 
 
 def softmax_cross_entropy(on, scores, labels):
@@ -121,6 +153,9 @@ def softmax_cross_entropy(on, scores, labels):
     if "softmax_twice" in on:
         scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     e = np.exp(scores - scores.max())
+    if on & {"sum_axis", "row_all", "largest_axis"}:
+        e = np.exp(scores - scores.max(axis=0 if "largest_axis" in on else 1, keepdims=True))
+        axis = 0 if "sum_axis" in on else None if "row_all" in on else 1
     p = e / (e.sum() if "softmax_all" in on else e.sum(axis=axis, keepdims=True))
     y = np.eye(C)[(labels - 1) if "label_shifted" in on else labels]
     kept = (
@@ -149,6 +184,20 @@ def softmax_cross_entropy(on, scores, labels):
         each = each[-1:]
     if "log_of_mean" in on:
         each = -B * np.log((y * p).sum(axis=1).mean(keepdims=True))
+    if "entropy" in on:
+        each = -(p * np.log(p)).sum(axis=1)
+    if "one_minus_p" in on:
+        each = 1 - (y * p).sum(axis=1)
+    if "loss_columns" in on:
+        each = -np.log(p)[:, labels].mean(axis=1)
+    if "label_columns" in on:
+        dscores = p - y.max(axis=0)
+    if "highest" in on:
+        dscores = p - np.eye(C)[p.argmax(axis=1)]
+    if "label_late" in on:
+        dscores = p - B * y
+    if "gradient_2" in on:
+        dscores = 2 * dscores
     loss = each.sum() / by_loss * (-1 if "loss_sign" in on else 1)
     return loss, dscores / by * (-1 if "sign" in on else 1)
 
@@ -170,6 +219,8 @@ def mlp_forward(on, x, W1, b1, W2, b2):
             h = np.maximum(a, slope * a)
     if "softplus" in on:
         h = np.log1p(np.exp(a))
+    if "max_1" in on:
+        h = np.maximum(a, 1)
     if "min" in on:
         h = np.minimum(a, 0)
     h = h + bias * ("b1_after" in on)
@@ -190,13 +241,15 @@ def mlp_backward(on, dscores, cache):
     if "softmax_again" in on:
         p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
         d = p * (d - (d * p).sum(axis=1, keepdims=True))
-    dh = d @ (W2.T if "dh_transposed" in on else W1 if "dh_W1" in on else W2)
+    through = np.maximum(d, 0) if "dscores_relu" in on else d
+    dh = through @ (W2.T if "dh_transposed" in on else W1 if "dh_W1" in on else W2)
     slope = (a > 0) * 1.0
     for name, other in (
         ("no_derivative", np.ones_like(a)),
         ("mask_of_dh", dh > 0),
         ("mask_inverted", a < 0),
         ("times_h", h),
+        ("mask_sign", np.sign(a)),
         ("times_a", a),
         ("leaky_0.01", np.where(a > 0, 1, 0.01)),
         ("tanh_derivative", 1 - h**2),
@@ -211,7 +264,9 @@ def mlp_backward(on, dscores, cache):
         slope = scores > 0
     da = dh * slope
     dx = (dh if "dx_before" in on else da) @ (W1.T if "dx_transposed" in on else W2 if "dx_W2" in on else W1)
-    dW1 = (dh if on & {"dW1_before", "layer_1_before"} else da).T @ (h if "dW1_h" in on else x)
+    dW1 = (dh if on & {"dW1_before", "layer_1_before"} else da).T @ (
+        h if "dW1_h" in on else np.maximum(x, 0) if "dW1_relu_x" in on else x
+    )
     dW2 = d.T @ (a if "dW2_a" in on else a > 0 if "dW2_mask" in on else x if "dW2_x" in on else h)
     from_1, from_2 = dh if on & {"db1_before", "layer_1_before"} else da, d
     if "dW_last" in on:
@@ -242,7 +297,18 @@ def mlp_backward(on, dscores, cache):
         db1, db2 = db1 / B, db2 / B
     if "dx_dh" in on:
         dx = dh
-    return dx / B if "all_mean" in on else dx, dW1, db1, dW2, db2
+    for name, example in (("first", 0), ("last", -1)):
+        db2 = from_2[example] if f"db2_{name}" in on else db2
+    db1 = from_1[0] if "db1_first" in on else db1
+    db1 = np.full(W1.shape[0], from_1.sum()) if "db1_total" in on else db1
+    db2 = np.full(W2.shape[0], from_2.sum()) if "db2_total" in on else db2
+    dx = dx / B if "all_mean" in on else dx
+    results = dict(zip(TENSORS, (dx, dW1, db1, dW2, db2), strict=True))
+    for name in TENSORS:
+        for switch, factor in {"sign": -1, "zero": 0, "by_B": 1 / B}.items():
+            if f"{name}_{switch}" in on:
+                results[name] = results[name] * factor
+    return tuple(results.values())
 
 
 def functions(*switches, part="backward"):

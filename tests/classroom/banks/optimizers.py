@@ -29,6 +29,9 @@ MOMENTUM = {
     "only_grad": "theta takes lr grad: the velocity is not used.",
     "minus_grad": "v is momentum v - grad: the gradient's sign is wrong.",
     "swapped": "momentum and lr are swapped.",
+    "v_is_grad": "the v that is returned is the gradient.",
+    "no_theta": "theta is the step alone: it is theta - lr v.",
+    "momentum_in_step": "momentum multiplies the step too: theta - lr v.",
 }
 
 RMSPROP = {
@@ -58,6 +61,9 @@ RMSPROP = {
     "lr_in_v": "the rate is in v: v averages grad^2, and lr stands before the step.",
     "root_kept": "the v that is returned is its root.",
     "no_grad": "the step is lr / (sqrt(v) + eps): the gradient is missing.",
+    "only_newest": "v is (1 - alpha) grad^2: the old v is not carried on.",
+    "only_old": "grad^2 does not come into v: it is alpha v + (1 - alpha) grad^2.",
+    "v_squared": "the old v is squared: it is alpha v + (1 - alpha) grad^2.",
     "squared_average": "v averages grad and is squared afterwards: it should average grad^2.",
 }
 
@@ -104,6 +110,17 @@ ADAM = {
     "m_and_v_swapped": "m and v are swapped: the step is m_hat / sqrt(v_hat).",
     "no_lr": "the step is not multiplied by lr.",
     "sum_of_squares": "v is not multiplied by beta2: it adds up, as in Adagrad.",
+    "keeps_m_hat": "the m that is returned is m_hat; only the step uses that.",
+    "keeps_v_hat": "the v that is returned is v_hat; only the step uses that.",
+    "averages_swapped": "m is averaged with beta2 and v with beta1: beta1 goes with m, beta2 with v.",
+    "complement_squared": "1 - beta2 is squared along with grad: it is (1 - beta2) grad^2.",
+    "one_for_all": "v takes the mean of grad^2 over all entries; every entry has its own.",
+    "sum_for_all": "v takes the sum of grad^2 over all entries; every entry has its own.",
+    "eps_behind": "eps is added to the step: the division ends before it. It is m_hat / (sqrt(v_hat) + eps).",
+    "t_twice": "t is raised by 2.",
+    "t_stays": "t is not raised: neither in the bias correction nor in what is returned.",
+    "only_power": "the bias correction divides by beta^t, and should by 1 - beta^t.",
+    "only_power_m": "m is divided by beta1^t, and should be by 1 - beta1^t.",
     "hats_swapped": "the bias corrections are swapped: beta1^t goes with m, beta2^t with v.",
 }
 
@@ -115,8 +132,7 @@ CLIP = {
     "never": "nothing is clipped.",
     "turned": "the condition is turned round: what is longer than the limit is scaled.",
     "largest": "the largest entry was taken for the norm: it is the root of the sum of squares.",
-    "sum_of_magnitudes": "the sum of the entries, or of their magnitudes, was taken for the norm, "
-    "the root of the sum of squares.",
+    "sum_of_magnitudes": "the sum of the magnitudes was taken for the norm, the root of the sum of squares.",
     "squared": "the root is missing: the norm is the root of the sum of squares.",
     "mean": "the root of the mean of squares was taken for the norm: it is that of their sum.",
     "norm_after": "the norm that is returned is the one after clipping, and should be the one before.",
@@ -126,6 +142,14 @@ CLIP = {
     "by_sign": "each entry becomes the limit or its negative; the whole vector is scaled.",
     "by_root": "the gradient is scaled by the root of limit / norm.",
     "by_square": "the gradient is scaled by (limit / norm)^2.",
+    "largest_signed": "the largest entry was taken for the norm, with its sign; it is the root of all squares.",
+    "sum_signed": "the sum of the entries was taken for the norm, the root of the sum of squares.",
+    "magnitude_of_sum": "the magnitude of the sum was taken for the norm, the root of the sum of squares.",
+    "upper_only": "entries above the limit were cut; the whole vector is scaled, and keeps its direction.",
+    "by_magnitude": "the signs are lost: the gradient is scaled, and its magnitudes were.",
+    "uphill": "the sign of a clipped gradient is wrong.",
+    "large_entries": "only the entries above the limit are scaled; the whole vector is.",
+    "by_n": "the scaled gradient is divided by the number of its entries too.",
     "returns_factor": "the factor is returned where the norm belongs.",
     "returns_limit": "the limit is returned where the norm belongs.",
 }
@@ -142,12 +166,18 @@ def momentum_step(on, theta, grad, v, lr, momentum):
         old = (1 - momentum) * v
     new = old - g if on & {"minus_grad", "sutskever", "ascent"} else old + g
     direction = v if "old_v" in on else grad if "only_grad" in on else new
+    if "momentum_in_step" in on:
+        direction = momentum * direction
     if "nesterov" in on:
         direction = grad + momentum * new
     rate = 1 if on & {"lr_inside", "no_lr"} else -1 if "sutskever" in on else lr
     theta = theta - rate * direction * (-1 if on & {"sign", "ascent"} else 1)
+    if "no_theta" in on:
+        theta = -rate * direction
     if "results_swapped" in on:
         return new, theta
+    if "v_is_grad" in on:
+        return theta, grad
     return theta, v if "v_not_returned" in on else new
 
 
@@ -162,7 +192,10 @@ def rmsprop_step(on, theta, grad, v, lr, alpha, eps):
     a, b = (1 - alpha, alpha) if "swapped" in on else (alpha, 1 - alpha)
     a = 1 if on & {"adagrad", "pure_adagrad"} else 0 if "v_not_kept" in on else a
     b = 1 if on & {"complement", "v_not_kept", "pure_adagrad"} else b
+    a = 0 if "only_newest" in on else a
+    b = 0 if "only_old" in on else b
     b = b * b if "complement_squared" in on else b
+    v = v**2 if "v_squared" in on else v
     new = (a * v + b * grad) ** 2 if "squared_average" in on else a * v + b * square
     if "eps_in_v" in on:
         new = new + eps
@@ -186,7 +219,7 @@ def rmsprop_step(on, theta, grad, v, lr, alpha, eps):
 def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
     if "betas_swapped" in on:
         beta1, beta2 = beta2, beta1
-    t = t + 1
+    t = t + (2 if "t_twice" in on else 0 if "t_stays" in on else 1)
     count = t - 1 if "t_from_0" in on else t + 1 if "t_too_many" in on else 1 if "no_power" in on else t
     if "beta1_everywhere" in on:
         beta2 = beta1
@@ -195,12 +228,20 @@ def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
     if "rate_falls" in on:
         lr = lr / np.sqrt(t)
     for_m, for_v = beta2 if "beta2_m" in on else beta1, beta1 if "beta1_v" in on else beta2
+    if "averages_swapped" in on:
+        for_m, for_v = for_v, for_m
     for_m = 1 - for_m if on & {"turned", "turned_m"} else for_m
     for_v = 1 - for_v if on & {"turned", "turned_v"} else for_v
     new_m = for_m * m + grad * (1 if on & {"complement", "complement_m"} else 1 - for_m)
     square = np.abs(grad) if "not_squared" in on else new_m**2 if "m_squared" in on else grad**2
     if "adabelief" in on:
         square = (grad - new_m) ** 2
+    if "one_for_all" in on:
+        square = np.full_like(grad, square.mean())
+    if "sum_for_all" in on:
+        square = np.full_like(grad, square.sum())
+    if "complement_squared" in on:
+        square = (1 - for_v) * square
     new_v = for_v * v + square * (1 if on & {"complement", "complement_v"} else 1 - for_v)
     if "largest_v" in on:
         new_v = np.maximum(v, new_v)
@@ -209,6 +250,9 @@ def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
     hat1, hat2 = beta2 if on & {"beta2_hat", "hats_swapped"} else beta1, beta2
     hat2 = beta1 if on & {"beta1_hat", "hats_swapped"} else hat2
     correct_m, correct_v = (1 - hat**count for hat in (hat1, hat2))
+    if on & {"only_power", "only_power_m"}:
+        correct_m = hat1**count
+        correct_v = hat2**count if "only_power" in on else correct_v
     if "correction_times" in on:
         correct_m, correct_v = 1 / correct_m, 1 / correct_v
     correct_m = 1 if on & {"no_correction", "no_correction_m"} else correct_m
@@ -224,12 +268,18 @@ def adam_step(on, theta, grad, m, v, t, lr, beta1, beta2, eps):
         bottom = v_hat if "no_root" in on else np.sqrt(v_hat + eps * ("eps_in_root" in on))
     if "correction_after_root" in on:
         bottom = np.sqrt(new_v) / correct_v
-    outside = 0 if on & {"no_eps", "eps_in_root"} else eps
+    outside = 0 if on & {"no_eps", "eps_in_root", "eps_behind"} else eps
+    if "eps_behind" in on:
+        theta = theta + eps
     if "eps_hat" in on:
         outside = eps / np.sqrt(correct_v)
     theta = theta - top / (bottom + outside) * (1 if "no_lr" in on else lr) * (-1 if "sign" in on else 1)
     if "keeps_hats" in on:
         new_m, new_v = m_hat, v_hat
+    if "keeps_m_hat" in on:
+        new_m = m_hat
+    if "keeps_v_hat" in on:
+        new_v = v_hat
     if "not_kept" in on:
         new_m, new_v = m, v
     if "results_swapped" in on:
@@ -243,6 +293,9 @@ def clip_norm(on, grad, limit):
         norm = np.abs(grad).max()
     if "sum_of_magnitudes" in on:
         norm = np.abs(grad).sum()
+    if on & {"largest_signed", "sum_signed", "magnitude_of_sum"}:
+        norm = grad.max() if "largest_signed" in on else grad.sum()
+        norm = abs(norm) if "magnitude_of_sum" in on else norm
     if "squared" in on:
         norm = (grad**2).sum()
     if "mean" in on:
@@ -257,6 +310,15 @@ def clip_norm(on, grad, limit):
         new = grad * (limit if "times_limit" in on else 1 / norm if "by_norm" in on else factor**power)
         if on & {"zeros", "by_sign"}:
             new = 0 * grad if "zeros" in on else limit * np.sign(grad)
+        for name, other in (
+            ("upper_only", np.minimum(grad, limit)),
+            ("by_magnitude", np.abs(new)),
+            ("uphill", -new),
+            ("large_entries", np.where(np.abs(grad) > limit, new, grad)),
+            ("by_n", new / len(grad)),
+        ):
+            if name in on:
+                new = other
     if "norm_after" in on:
         norm = np.linalg.norm(new)
     if "norm_squared" in on:

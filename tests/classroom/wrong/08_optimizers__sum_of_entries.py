@@ -1,4 +1,4 @@
-# Looks like: the sum of the entries, or of their magnitudes, was taken for the norm, the root of the sum of squares.  # noqa: E501
+# Looks like: the magnitude of the sum was taken for the norm, the root of the sum of squares.
 import numpy as np
 
 

@@ -32,9 +32,14 @@ def draw_start(rng, n, steps):
     return draw(rng, n, steps) | start
 
 
-def draw_for_bank(rng):
-    """With gradients above 0, so that an error gives numbers, and not the root of a negative one."""
+def draw_for_bank(rng, function):
+    """With gradients above 0, so that an error gives numbers, and not the root of a negative one; but to clip
+    there are both signs, and the largest magnitude has a minus, so that a lost sign shows."""
     given = draw(rng, n=int(rng.integers(4, 7)), steps=4)
+    if function == "clip_norm":
+        magnitudes = np.abs(given["grads"]) + 0.1
+        rank = np.argsort(np.argsort(-magnitudes, axis=1), axis=1)
+        return given | {"grads": np.where(rank % 2 == 0, -1, 1) * magnitudes}
     return given | {name: np.abs(given[name]) + 0.1 for name in ("m", "grads")}
 
 
@@ -103,7 +108,7 @@ def clip(student, grad, limit):
 
 def tensors(student, function, rng):
     """What the banks of errors are made of."""
-    given = draw_for_bank(rng)
+    given = draw_for_bank(rng, function)
     return (
         clipped(partial(clip, student), given) if function == "clip_norm" else walk(student, function, given)
     )
