@@ -142,7 +142,8 @@ CLIP = {
     "by_sign": "each entry becomes the limit or its negative; the whole vector is scaled.",
     "by_root": "the gradient is scaled by the root of limit / norm.",
     "by_square": "the gradient is scaled by (limit / norm)^2.",
-    "largest_signed": "the largest entry with its sign was taken for the norm, the root of all squares.",
+    "largest_signed": "the largest entry, signed, was taken for the norm: "
+    "it is the root of the sum of squares.",
     "sum_signed": "the sum of the entries was taken for the norm, the root of the sum of squares.",
     "magnitude_of_sum": "the magnitude of the sum was taken for the norm, the root of the sum of squares.",
     "upper_only": "entries above the limit were cut; the whole vector is scaled, and keeps its direction.",
