@@ -15,6 +15,7 @@ from banks import lstm, rnn, rnn_forward  # noqa: E402
 from inprocess import first_failure  # noqa: E402
 from make_banks import make  # noqa: E402
 from pairs import Singles, combinable  # noqa: E402
+from slips import wrong_file, wrong_files  # noqa: E402
 
 from numpylstm.classroom import check, exercises  # noqa: E402
 from numpylstm.classroom.naming import FOLDER, Bank, fingerprint  # noqa: E402
@@ -51,7 +52,7 @@ def test_there_are_five_styles_of_each():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("path", files("wrong"), ids=name)
+@pytest.mark.parametrize("path", wrong_files("04", "06"), ids=name)
 def test_wrong_code_is_rejected_and_named(path):
     """The first line of each file is what has to be said of it."""
     expected = path.read_text(encoding="utf-8").partition("\n")[0].strip('"')
@@ -67,7 +68,7 @@ def test_wrong_code_is_rejected_and_named(path):
 
 
 def test_there_are_as_many_wrong_ones_as_promised():
-    assert len(files("wrong")) >= 60
+    assert len(wrong_files("04", "06")) >= 60
 
 
 @pytest.mark.parametrize("bank", BANKS)
@@ -126,7 +127,7 @@ def test_a_bank_names_what_it_was_made_of_and_nothing_else():
 
 
 def test_the_message_is_that_of_the_issue_through_a_process_of_its_own():
-    report = check(EXERCISES["06"], HERE / "wrong" / "06_lstm_backward__state_after.py")
+    report = check(EXERCISES["06"], wrong_file("06_lstm_backward__state_after"))
     lines = report.text().splitlines()
     assert lines[0].startswith("FAIL 06.3 dW_h is wrong (")
     assert lines[0].partition(" %). ")[2].startswith("dx, dh0, dc0, dW_x, db are right to ")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from inprocess import first_failure
 from make_banks_2 import banks, make_all, run_of
+from slips import wrong_file, wrong_files
 
 from numpylstm.classroom import check, exercises
 from numpylstm.classroom.naming import FOLDER, Bank
@@ -34,7 +35,7 @@ def test_there_are_five_other_styles_of_each():
         assert sum(path.name.startswith(number) for path in files("right")) >= 5
 
 
-@pytest.mark.parametrize("path", files("wrong"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", wrong_files(*NUMBERS), ids=lambda path: path.stem)
 def test_wrong_code_is_rejected_and_named_rightly_or_not_at_all(path):
     """The first line of each says how it should be named."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
@@ -47,14 +48,14 @@ def test_wrong_code_is_rejected_and_named_rightly_or_not_at_all(path):
 
 
 def test_there_are_enough_wrong_submissions_and_nearly_all_of_them_have_a_name():
-    wrong = files("wrong")
+    wrong = wrong_files(*NUMBERS)
     named = [path for path in wrong if UNKNOWN not in path.read_text(encoding="utf-8").partition("\n")[0]]
     assert len(wrong) >= 60 and len(named) >= 0.9 * len(wrong)
 
 
 @pytest.mark.parametrize("name", ["07_gru__reset_gate_without_gradient", "02_mlp__turned_W2"])
 def test_a_name_comes_through_the_real_process_too(name):
-    path = HERE / "wrong" / f"{name}.py"
+    path = wrong_file(name)
     report = check(EXERCISES[name[:2]], path, silent=True)
     sentence = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
     assert not report.passed

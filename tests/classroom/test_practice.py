@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from near import NearStudent
+from slips import wrong_file, wrong_files
 
 from numpylstm.classroom import (
     Failure,
@@ -34,7 +35,7 @@ def files(folder: str) -> list[Path]:
     return sorted(path for path in (HERE / folder).glob("*.py") if path.name[:2] in NUMBERS)
 
 
-RIGHT, WRONG = files("solutions") + files("right"), files("wrong")
+RIGHT, WRONG = files("solutions") + files("right"), wrong_files(*NUMBERS)
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_an_exercise_says_what_is_given_what_to_write_and_how_to_check(number):
 )
 def test_a_process_of_its_own_says_the_same(name):
     # A cache that is kept, functions that are called back, and a Generator travel.
-    path = HERE / "wrong" / f"{name}.py"
+    path = wrong_file(name)
     assert said(check(EXERCISES[name[:2]], path, silent=True)).startswith(planned(path))
     right = HERE / "solutions" / f"{name.partition('__')[0]}.py"
     assert check(EXERCISES[name[:2]], right).passed
