@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inprocess import refused_here
 from near import NearStudent
 from slips import wrong_file, wrong_files
 
@@ -42,6 +43,7 @@ RIGHT, WRONG = files("solutions") + files("right"), wrong_files(*NUMBERS)
 def near(monkeypatch):
     """Checks run in this process."""
     monkeypatch.setattr(checking, "Student", NearStudent)
+    monkeypatch.setattr(checking, "refused", refused_here)
 
 
 def said(report: checking.CheckReport) -> str:
