@@ -10,8 +10,8 @@
     bss_eval     speed and difference against mir_eval, if that is installed
     seams        the plain stack of three LSTM(385), run in blocks with its state reset and carried
 
-Everything is trained and measured by the command itself, `numpylstm separate`. Rows that lack their data or
-weights say so and count as neither reached nor missed. The table is saved as separation.txt and .json.
+Everything is trained and measured by the command itself, `numpylstm separate`. Rows that lack their data
+say so and count as neither reached nor missed. The table is saved as separation.txt and .json.
 `--quick` runs everything in a short form, to see that it runs; its figures mean nothing and are not judged.
 """
 
@@ -113,21 +113,17 @@ def rows_of(
 
 def shipped(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
     """The built-in networks, or the one asked for, on real clips."""
-    models: dict[str, tuple[Path, list[Any], dict[str, float]]] = {
-        "built-in": (separation.shipped(), [], SHIPPED),
-        "built-in, streaming": (separation.shipped(streaming=True), ["--streaming"], {}),
+    models: dict[str, tuple[list[Any], dict[str, float]]] = {
+        "built-in": ([], SHIPPED),
+        "built-in, streaming": (["--streaming"], {}),
     }
     if args.model:
-        models = {str(args.model): (args.model, ["--model", args.model], SHIPPED)}
+        models = {str(args.model): (["--model", args.model], SHIPPED)}
     else:
-        present = [path for path, *_ in models.values() if path.exists()]
-        if len(present) == len(models):
-            size = sum(path.stat().st_size for path in present) / 1e6
-            yield Row("size of the built-in networks", size, "MB", 5.0, at_least=False)
-    for name, (path, options, targets) in models.items():
-        if not path.exists():
-            yield Row(name, missing=f"there is no {path.name}")
-        elif args.data is None:
+        size = sum(separation.shipped(name).stat().st_size for name in separation.WEIGHTS) / 1e6
+        yield Row("size of the built-in networks", size, "MB", 5.0, at_least=False)
+    for name, (options, targets) in models.items():
+        if args.data is None:
             yield Row(name, missing="no --data to measure with")
         else:
             chosen = ["--data", args.data, *(["--list", args.list] if args.list else [])]
@@ -163,23 +159,19 @@ def left_out(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
 
 
 def apply(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """A song of synthetic singers at 44.1 kHz, in stereo. The weights make no difference to the speed."""
+    """A song of synthetic singers at 44.1 kHz, in stereo."""
     seconds, rate = (2, 44_100) if args.quick else (60, 44_100)
     clips = SyntheticSingers(2 if args.quick else 8, split="test", rate=rate)
     sound = np.concatenate([clip.mixture for clip in clips])[: seconds * rate]
     sound = np.resize(sound, seconds * rate)
     song = folder / "song.wav"
     wav.write(song, 0.3 * np.stack([sound, np.roll(sound, 30)], axis=1), rate, "PCM_16")
-    for recipe, streaming in (("best", False), ("causal", True)):
-        path = separation.shipped(streaming)
-        if path.exists():
-            net, which = separation.load(streaming=streaming), "built-in"
-        else:
-            net, which = recipes.RECIPES[recipe].build(np.random.default_rng(0)), f"untrained {recipe}"
+    for streaming in (False, True):
+        net = separation.load(streaming=streaming)
         started = time.perf_counter()
         figures = separation.apply(song, folder, net, progress=False)
         spent = time.perf_counter() - started
-        name = f"apply, {which}{', streaming' * streaming}, {seconds} s of stereo at 44.1 kHz"
+        name = f"apply, built-in{', streaming' * streaming}, {seconds} s of stereo at 44.1 kHz"
         yield Row(f"{name}: real time", figures["real_time_factor"], "x", 20.0, seconds=spent)
         if figures["latency_ms"] is not None:
             yield Row("  latency", figures["latency_ms"], "ms")
@@ -283,7 +275,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--leave-out", nargs="+", metavar="SINGER", help="not to train on but to measure with"
     )
-    parser.add_argument("--recipe", default="best", choices=sorted(recipes.RECIPES), help="for --leave-out")
+    parser.add_argument(
+        "--recipe", default="adapted", choices=[*recipes.JOINED, *recipes.RECIPES], help="for --leave-out"
+    )
     parser.add_argument("--model", type=Path, metavar="MODEL", help="in place of the built-in networks")
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="PARTS", help=", ".join(PARTS))
     parser.add_argument("--seed", type=int, default=0, metavar="N")

@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from numpylstm import checkpoint, threads
 from numpylstm.cli import build_parser, main
 from numpylstm.datasets.singers import PRESETS
 from numpylstm.tasks import filtering, gradients, live, recipes, separation, taking_apart
+from numpylstm.tasks.side_by_side import run_side_by_side
 
 RATE = 8000  # Hz
 SAMPLES = 9001
@@ -828,6 +830,44 @@ def test_the_same_seed_trains_the_same_separator(command):
     np.testing.assert_array_equal(nl.load("a/model.safetensors").theta, nl.load("b/model.safetensors").theta)
 
 
+def test_two_networks_are_trained_side_by_side_as_if_one_by_one_and_joined(command):
+    """`adapted`, which is what clips of one's own are trained with, where nothing else is asked for."""
+    data = ("--data", clips("mir"), "--leave-out", "titon", "--quick", "--seed", "4", "--half")
+    figures = command.json("separate", "train", *data, "--out", "run")
+    parts = recipes.JOINED["adapted"]
+    assert {path.name for path in Path("run").iterdir()} == {
+        *(PAGE | {"config.json", "model.safetensors"}),
+        *(f"{part}.png" for part in parts),
+        *parts,
+    }
+    described = json.loads(Path("run/config.json").read_text())
+    assert described["config"]["recipe"] == "adapted" and described["config"]["parts"] == list(parts)
+    assert SEPARATED <= described["figures"].keys() and figures["training_clips"] == 2
+    check_clips("run", ["titon_1_01"])
+    assert Path("run/report.html").read_text().count("Picture adapted-") == 2, "both learning curves"
+    assert figures["trained_on"] == "1000 synthetic clips alone, then 2 real clips of mir, all of them real"
+    for part in parts:
+        check_separation(f"run/{part}", ["titon_1_01"])
+        command("separate", "train", *data, "--recipe", part, "--out", f"alone-{part}", "--threads", "1")
+        alone, beside = (
+            nl.load(f"{folder}/model.safetensors") for folder in (f"alone-{part}", f"run/{part}")
+        )
+        np.testing.assert_array_equal(alone.theta, beside.theta)
+    thetas = [nl.load(f"run/{part}/model.safetensors").theta for part in parts]
+    np.testing.assert_array_equal(separation.load("run").theta, np.concatenate(thetas))
+
+
+def test_the_progress_of_each_is_told_behind_its_name_and_one_refused_ends_the_others(capfd):
+    started = time.perf_counter()
+    commands = {"long": ["separate", "train", "--recipe", "large"], "wrong": ["sine", "--recipe", "worst"]}
+    with pytest.raises(
+        ValueError, match=r"^wrong: numpylstm sine: argument --recipe: invalid choice: 'worst'"
+    ):
+        run_side_by_side(commands)
+    assert time.perf_counter() - started < 60, "the other one, an hour's work, was ended"
+    assert "wrong: numpylstm sine: argument" in capfd.readouterr().err
+
+
 def test_separate_train_speaks_in_sentences_and_names_its_folder(command):
     options = (
         "--data",
@@ -867,11 +907,11 @@ def test_separate_apply_writes_two_that_sum_to_the_song(
 
 
 def test_separate_apply_and_eval_use_the_built_in_networks(command, separators, monkeypatch):
-    def shipped(streaming=False):
-        asked.append(streaming)
-        return Path(separators[streaming], "model.safetensors")
+    def shipped(name):
+        asked.append(name)
+        return Path(separators[name == "causal"], "model.safetensors")
 
-    asked: list[bool] = []
+    asked: list[str] = []
     monkeypatch.setattr(taking_apart, "shipped", shipped)
     song, data = write("song.wav", signal()), clips("mir", "amy_1_01")
     for streaming, flag in ((False, ()), (True, ("--streaming",))):
@@ -880,7 +920,7 @@ def test_separate_apply_and_eval_use_the_built_in_networks(command, separators, 
         assert (figures["latency_ms"] is not None) == streaming
         figures = command.json("separate", "eval", "--data", data, "--out", "run", *flag)
         assert figures["trained_on"] == "nothing at all"
-        assert set(asked) == {streaming}
+        assert set(asked) == ({"causal"} if streaming else {"large", "bands"})
 
 
 def test_separate_apply_tells_its_speed_and_latency(command, separators):
@@ -971,7 +1011,7 @@ def test_separate_refuses_models_that_do_not_fit(command, separators, model):
 
 
 def test_a_built_in_network_that_is_not_there_is_told_by_its_name(command, monkeypatch):
-    monkeypatch.setattr(taking_apart, "shipped", lambda streaming: Path("gone.safetensors"))
+    monkeypatch.setattr(taking_apart, "shipped", lambda name: Path("gone.safetensors"))
     assert "gone.safetensors" in command.refused("separate", "apply", write("song.wav", signal()))
 
 
@@ -1031,10 +1071,11 @@ def option(words: str, name: str) -> Any:
 
 
 def test_the_choices_of_separate_are_those_that_there_are():
-    assert sorted(option("separate train", "--recipe").choices) == sorted(recipes.RECIPES)
-    assert all(
-        f"{name}:" in option("separate train", "--recipe").help for name in ("best", "causal", "quick")
-    )
+    assert sorted(option("separate train", "--recipe").choices) == sorted([*recipes.RECIPES, *recipes.JOINED])
+    told = option("separate train", "--recipe").help
+    assert all(f"{name}:" in told for name in ("best", "adapted", "large", "bands", "causal", "quick"))
+    built_in = ", ".join(separation.WEIGHTS)
+    assert f"a built-in one: {built_in} (" in option("separate train", "--start").help
     assert sorted(option("separate train", "--cell").choices) == sorted(recipes.CELLS)
     assert sorted(option("separate train", "--loss").choices) == sorted(separation.LOSSES)
     assert sorted(option("separate eval", "--preset").choices) == sorted(PRESETS)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from numpylstm import GRU, LSTM, RNN, Bidirectional, Dense, Layer, Mask, VectorProduct
 from numpylstm.datasets.singers import PRESETS
-from numpylstm.tasks import recipes
+from numpylstm.tasks import recipes, separation
 from numpylstm.tasks.recipes import RECIPES, Recipe
 from numpylstm.tasks.separator import BINS
 
 SMALL = {
-    "best": partial(recipes.both_directions, size=6, hidden=4),
-    "adapted": partial(recipes.both_directions, size=6, hidden=4),
+    "large": partial(recipes.both_directions, size=6, hidden=4),
+    "adapted-large": partial(recipes.both_directions, size=6, hidden=4),
+    "adapted-bands": partial(recipes.bands, size=6, hidden=4, blocks=1),
     "bands": partial(recipes.bands, size=6, hidden=4, blocks=1),
     "causal": partial(recipes.forwards, size=6),
     "quick": partial(recipes.both_directions, size=6, hidden=4),
@@ -27,7 +28,7 @@ SMALL = {
 }
 """The network of every recipe, but small."""
 
-OURS = ("best", "adapted", "bands", "quick")
+OURS = ("large", "adapted-large", "bands", "adapted-bands", "quick")
 """Those with LSTMs in both directions."""
 
 
@@ -91,13 +92,13 @@ def test_only_the_causal_recipe_hears_nothing_of_the_future():
         assert ahead.any() != net.causal, name
 
 
-def test_best_has_two_lstms_in_both_directions_and_causal_two_forwards():
-    best, causal = (RECIPES[name].build(np.random.default_rng(0)) for name in ("best", "causal"))
-    pairs = [layer for layer in layers_in(best) if isinstance(layer, Bidirectional)]
-    assert len(pairs) == 2 and sum(isinstance(layer, LSTM) for layer in layers_in(best)) == 4
+def test_large_has_two_lstms_in_both_directions_and_causal_two_forwards():
+    large, causal = (RECIPES[name].build(np.random.default_rng(0)) for name in ("large", "causal"))
+    pairs = [layer for layer in layers_in(large) if isinstance(layer, Bidirectional)]
+    assert len(pairs) == 2 and sum(isinstance(layer, LSTM) for layer in layers_in(large)) == 4
     assert not any(isinstance(layer, Bidirectional) for layer in layers_in(causal))
     assert sum(isinstance(layer, LSTM) for layer in layers_in(causal)) == 2
-    for net in (best, causal):
+    for net in (large, causal):
         assert 2 * net.theta.size < 5e6, "5 MB in float16"
 
 
@@ -170,9 +171,9 @@ def test_the_published_recipe_does_only_what_the_papers_do():
 
 
 def test_settings_are_everything_but_the_network():
-    settings = RECIPES["best"].settings()
-    assert "build" not in settings and settings["updates"] == RECIPES["best"].updates
-    assert replace(RECIPES["best"], **settings) == RECIPES["best"]
+    settings = RECIPES["large"].settings()
+    assert "build" not in settings and settings["updates"] == RECIPES["large"].updates
+    assert replace(RECIPES["large"], **settings) == RECIPES["large"]
 
 
 REFUSED = {
@@ -193,11 +194,11 @@ REFUSED = {
 @pytest.mark.parametrize("changed, sentence", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_trained_is_refused_in_one_sentence(changed, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        replace(RECIPES["best"], **changed).check()
+        replace(RECIPES["large"], **changed).check()
 
 
 def test_the_divergence_of_magnitudes_is_no_error():
-    Recipe(SMALL["best"], loss="kl", target="magnitude").check()
+    Recipe(SMALL["large"], loss="kl", target="magnitude").check()
 
 
 @pytest.mark.parametrize(
@@ -211,3 +212,12 @@ def test_the_divergence_of_magnitudes_is_no_error():
 def test_published_networks_that_cannot_be_are_refused(options, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         recipes.published(np.random.default_rng(0), **options)
+
+
+def test_what_is_joined_are_recipes_of_different_kinds():
+    for parts in recipes.JOINED.values():
+        assert len({RECIPES[part].build for part in parts}) == len(parts) == 2
+    for name, recipe in RECIPES.items():
+        assert recipe.start in ("", *separation.WEIGHTS), name
+        if recipe.start:
+            assert recipe.build is RECIPES[recipe.start].build, "what is gone on from is of the same kind"

@@ -647,14 +647,11 @@ def test_streaming_with_a_network_that_looks_ahead_is_refused(tmp_path):
 
 
 def test_the_built_in_models_have_a_name_each():
-    paths = [separation.shipped(streaming) for streaming in (False, True)]
-    assert len(set(paths)) == 2 and all(path.parent.name == "weights" for path in paths)
-    for path, streaming in zip(paths, (False, True), strict=True):
-        if path.exists():
-            assert separation.load(streaming=streaming).causal == streaming
-        else:
-            with pytest.raises(FileNotFoundError, match=path.name):
-                separation.load(streaming=streaming)
+    paths = [separation.shipped(name) for name in separation.WEIGHTS]
+    assert len(set(paths)) == len(paths) and all(path.parent.name == "weights" for path in paths)
+    for streaming, names in separation.BUILT_IN.items():
+        assert set(names) <= set(separation.WEIGHTS)
+        assert separation.load(streaming=streaming).causal == streaming
 
 
 def test_synthetic_singers_are_what_is_measured_with_where_nothing_else_is(monkeypatch):

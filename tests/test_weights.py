@@ -1,29 +1,43 @@
 """The weights that come with the package: small, readable, and good at what they are for."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import numpylstm as nl
 from numpylstm.datasets import synthetic_singer
 from numpylstm.tasks import separation
+from numpylstm.tasks.recipes import RECIPES
 
-FOLDER = Path(separation.shipped()).parent
-
-
-def test_both_together_take_at_most_5_mb():
-    assert sum(separation.shipped(streaming).stat().st_size for streaming in (False, True)) <= 5_000_000
+FOLDER = separation.shipped("large").parent
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-def test_weights_say_what_they_were_trained_on_and_come_with_their_log(streaming):
-    assert separation.origin(streaming=streaming) == "1000 synthetic clips alone"
-    log = separation.shipped(streaming).with_suffix(".jsonl")
+def test_all_together_take_at_most_5_mb():
+    assert sum(separation.shipped(name).stat().st_size for name in separation.WEIGHTS) <= 5_000_000
+    assert sorted(path.name for path in FOLDER.glob("*.safetensors")) == sorted(separation.WEIGHTS.values())
+
+
+@pytest.mark.parametrize("name", separation.WEIGHTS)
+def test_weights_say_what_they_were_trained_on_and_come_with_their_log(name):
+    assert separation.origin(separation.shipped(name)) == "1000 synthetic clips alone"
+    log = separation.shipped(name).with_suffix(".jsonl")
     rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert rows[-1]["validation_loss"] < rows[0]["validation_loss"]
     assert rows[-1]["seconds"] <= 3600
     assert (FOLDER / "README.md").read_text(encoding="utf-8").count(log.name) == 1
+
+
+def test_those_for_a_whole_song_are_told_as_one():
+    assert separation.origin() == separation.origin(separation.shipped("bands"))
+    parts = [nl.load(separation.shipped(name)).theta for name in separation.BUILT_IN[False]]
+    np.testing.assert_array_equal(separation.load().theta, np.concatenate(parts))
+
+
+@pytest.mark.parametrize("name", separation.WEIGHTS)
+def test_weights_are_those_of_their_recipe(name):
+    net, recipe = nl.load(separation.shipped(name)), RECIPES[name]
+    assert net.config() == recipe.build(np.random.default_rng(0)).config()
 
 
 @pytest.mark.parametrize("streaming, least", [(False, 8.0), (True, 6.0)])

@@ -1,10 +1,9 @@
 """Networks that share a mixture out to voice and accompaniment, and how each is trained.
 
-best        what the package ships: a dense layer, and what two layers of LSTMs in both directions add to it
-adapted     from the shipped network on, with recorded clips and synthetic ones
-bands       recorded clips and synthetic ones from the start: a spectrum as bands that share their weights,
-            and LSTMs in both directions across the bands and along time, in turns
-causal      as best, without lookahead, for sound that comes block by block: LSTMs forwards alone
+large       a dense layer over all bins, and what two layers of LSTMs in both directions add to it
+bands       a spectrum as bands that share their weights, and LSTMs in both directions across the bands and
+            along time, in turns
+causal      as large, without lookahead, for sound that comes block by block: LSTMs forwards alone
 quick       a small one, for a minute of training
 published   a deep recurrent network as in P.-S. Huang et al., "Singing-voice separation from monaural
             recordings using deep recurrent neural networks", ISMIR 2014, and "Joint optimization of masks and
@@ -14,7 +13,11 @@ wvpnn       vector product layers over the previous, the current and the next fr
 cvpnn       vector product layers over magnitudes coded as colours; both after Z.-C. Fan et al., "Music signal
             processing using vector product neural networks", 2017
 
-All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 1026).
+All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 1026). Two of a different kind,
+trained side by side and joined, are better than either (JOINED):
+
+best        large and bands, on synthetic singers: what the package ships
+adapted     both from the shipped weights on, with recorded clips and synthetic ones
 """
 
 from collections.abc import Callable
@@ -82,6 +85,7 @@ class Recipe:
         softness: what all scores are multiplied by in the end: below 1, masks are nearer to 1/2.
         optimizer: "adam", or "lbfgs": so many iterations of SciPy's L-BFGS, 10 on each of a sequence of large
             batches.
+        start: the shipped weights to go on from, by the recipe that made them; "": from new ones.
     """
 
     build: Callable[[np.random.Generator], Layer]
@@ -102,6 +106,7 @@ class Recipe:
     doubled: float = 0.3
     softness: float = 1.0
     optimizer: str = "adam"
+    start: str = ""
 
     def check(self) -> None:
         """Refuse, before the work, what cannot be trained.
@@ -259,12 +264,14 @@ SOFTNESS = 0.3
 """What a network that knows synthetic singers alone makes of its scores for real ones. Of 0.2, 0.3, 0.5 and 1
 on MIR-1K's four dev clips: 0.2 gained most (0.6 dB of GNSDR), 0.3 gained 0.4 and kept more of the GSIR."""
 
-BEST = Recipe(both_directions, softness=SOFTNESS)
+LARGE = Recipe(both_directions, softness=SOFTNESS)
+BANDS = Recipe(bands, updates=4000, frames=96, batch=8, tract=0.17, softness=0.6)
 
 RECIPES: dict[str, Recipe] = {
-    "best": BEST,
-    "adapted": replace(BEST, updates=3000, lr=5e-4, clips=300, gamma=0.1),
-    "bands": Recipe(bands, updates=3000, frames=96, batch=8, clips=300, gamma=0.1, tract=0.17, softness=0.6),
+    "large": LARGE,
+    "bands": BANDS,
+    "adapted-large": replace(LARGE, start="large", updates=3000, lr=5e-4, clips=300, gamma=0.1, tract=0.17),
+    "adapted-bands": replace(BANDS, start="bands", updates=3000, clips=300, gamma=0.1),
     "causal": Recipe(forwards, level_db=10.0, updates=4000, softness=SOFTNESS),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),
@@ -281,3 +288,6 @@ RECIPES: dict[str, Recipe] = {
     "wvpnn": replace(PUBLISHED, build=partial(vector_products, coding="frames")),
     "cvpnn": replace(PUBLISHED, build=partial(vector_products, coding="colour")),
 }
+
+JOINED = {"best": ("large", "bands"), "adapted": ("adapted-large", "adapted-bands")}
+"""What is trained side by side, each on a core of its own, and joined in the end."""

@@ -31,6 +31,7 @@ from .measuring import evaluate as evaluate
 from .measuring import mask_of as mask_of
 from .measuring import oracle as oracle
 from .measuring import worth_hearing as worth_hearing
+from .measuring import write_page as write_page
 from .recipes import LOSSES as LOSSES
 from .recipes import Recipe as Recipe
 from .run import progress_bar
@@ -48,8 +49,10 @@ from .separator import separate as separate
 from .separator import voice_blocks as voice_blocks
 from .separator import voice_in_pieces as voice_in_pieces
 from .separator import voice_of as voice_of
-from .taking_apart import SHIPPED as SHIPPED
+from .taking_apart import BUILT_IN as BUILT_IN
+from .taking_apart import WEIGHTS as WEIGHTS
 from .taking_apart import apply as apply
+from .taking_apart import in_words as in_words
 from .taking_apart import join as join
 from .taking_apart import load as load
 from .taking_apart import origin as origin
@@ -161,7 +164,7 @@ def train(
     net = recipe.build(rng) if start is None else start
     mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled, first=first)
     if held_out is None:
-        held_out = SyntheticSingers(1 if quick else HELD_OUT, split="test")
+        held_out = synthetic_held_out(quick)
     batches = Batches(mixtures, recipe)
     if start is None:
         standardize(net, [batches.draw(rng)[0] for _ in range(8)])
@@ -186,6 +189,11 @@ def train(
     figures |= {"training_seconds": history.seconds[-1] if history.seconds else 0.0}
     figures |= {"seconds": time.perf_counter() - started, "seed": seed}
     return SeparationResult(net, history, figures, held_out, evaluation)
+
+
+def synthetic_held_out(quick: bool = False) -> SyntheticSingers:
+    """Singers never trained on, to measure with where no recorded ones are left out."""
+    return SyntheticSingers(1 if quick else HELD_OUT, split="test")
 
 
 def soften(net: Layer, softness: float) -> None:

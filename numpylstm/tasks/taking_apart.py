@@ -19,25 +19,45 @@ from .separator import BINS, BLOCK, Frames, voice_blocks
 
 Array = NDArray[Any]
 
-SHIPPED = {False: "singing_voice.safetensors", True: "singing_voice_streaming.safetensors"}
-"""Weights that come with the package, in numpylstm/weights: with lookahead, and for streaming."""
+WEIGHTS = {
+    "large": "singing_voice.safetensors",
+    "bands": "singing_voice_bands.safetensors",
+    "causal": "singing_voice_streaming.safetensors",
+}
+"""Weights that come with the package, in numpylstm/weights, by the recipe that trains them."""
+
+BUILT_IN = {False: ("large", "bands"), True: ("causal",)}
+"""The networks whose masks take a song apart where none is asked for: with lookahead, and for streaming."""
 
 LARGEST = 2**32 - 2**16
 """Bytes of samples that a WAV file can hold, about."""
 
 
-def shipped(streaming: bool = False) -> Path:
-    """The model file that comes with the package, with lookahead or for streaming."""
-    return Path(str(package_files("numpylstm") / "weights" / SHIPPED[streaming]))
+def shipped(name: str) -> Path:
+    """The model file that comes with the package, of one of WEIGHTS."""
+    return Path(str(package_files("numpylstm") / "weights" / WEIGHTS[name]))
 
 
 def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> Layer:
-    """The network of a run folder or model file; None: the one that comes with the package.
+    """The network of a run folder or model file; None: those that come with the package, joined.
 
     Raises:
         ValueError: the network does not share magnitudes out, or `streaming` of one that looks ahead.
     """
-    file = find_model(shipped(streaming) if path is None else path)
+    nets = [_load(file) for file in _files(path, streaming)]
+    net = nets[0] if len(nets) == 1 else Mean(*nets)
+    if streaming and not net.causal:
+        raise ValueError(
+            f"expected a network that does not look ahead for --streaming (recipe causal), got {path}"
+        )
+    return net
+
+
+def _files(path: str | PathLike[str] | None, streaming: bool) -> list[Path]:
+    return [shipped(name) for name in BUILT_IN[streaming]] if path is None else [find_model(path)]
+
+
+def _load(file: Path) -> Layer:
     net = checkpoint.load(file)
     try:
         y = net.predict(np.ones((2, 1, BINS), np.float32))
@@ -48,18 +68,23 @@ def load(path: str | PathLike[str] | None = None, streaming: bool = False) -> La
         raise ValueError(
             f"expected a network from {BINS} magnitudes to {2 * BINS}, shared out, got another in {file}"
         )
-    if streaming and not net.causal:
-        raise ValueError(
-            f"expected a network that does not look ahead for --streaming (recipe causal), got {file}"
-        )
     return net
 
 
 def origin(path: str | PathLike[str] | None = None, streaming: bool = False) -> str:
     """What the network of a model file was trained on, in words, as `train` left them there."""
-    extra = checkpoint.load_with_extra(find_model(shipped(streaming) if path is None else path))[2]
+    return in_words(*(_origin(file) for file in _files(path, streaming)))
+
+
+def _origin(file: Path) -> str:
+    extra = checkpoint.load_with_extra(file)[2]
     known = extra.get("trained_on") if isinstance(extra, dict) else None
     return known if isinstance(known, str) else "what is not said in its file"
+
+
+def in_words(*origins: str) -> str:
+    """What several networks were trained on: the same is told once."""
+    return "; and ".join(dict.fromkeys(origins))
 
 
 def join(paths: Sequence[str | PathLike[str] | None]) -> tuple[Layer, str]:
@@ -73,7 +98,7 @@ def join(paths: Sequence[str | PathLike[str] | None]) -> tuple[Layer, str]:
     if len(paths) < 2:
         raise ValueError(f"expected two networks or more to join, got {len(paths)}")
     nets = [load(path) for path in paths]
-    return Mean(*nets), "; and ".join(origin(path) for path in paths)
+    return Mean(*nets), in_words(*map(origin, paths))
 
 
 def apply(
