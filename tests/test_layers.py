@@ -2,7 +2,6 @@ import copy
 import itertools
 import pickle
 import re
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -875,23 +874,6 @@ def test_predict_takes_rows_without_time():
     net = MLP(3, 4, 2, seed=0)
     x = sequence()[:, 0]
     np.testing.assert_allclose(net.predict(x, batch_size=2), net.forward(x)[0], rtol=1e-14)
-
-
-def test_predict_keeps_no_history():
-    lstm = LSTM(1, 32, seed=0)
-    x = np.zeros((8 * 1024, 1, 1))
-
-    def peak(function):
-        tracemalloc.start()
-        try:
-            function(x)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    lstm.predict(x[:1])
-    output = lstm.predict(x).nbytes
-    assert peak(lstm.predict) < 4 * output < peak(lambda x: lstm.forward(x)[2])
 
 
 def test_noise_does_not_act_in_prediction():

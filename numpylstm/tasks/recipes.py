@@ -175,30 +175,37 @@ BAND, BESIDE, FINE = 8, 8, 256
 above every fourth."""
 
 
-def bands(rng: np.random.Generator, size: int = 40, hidden: int = 32, blocks: int = 2) -> Layer:
+def bands(
+    rng: np.random.Generator, size: int = 56, hidden: int = 48, blocks: int = 2, ahead: bool = True
+) -> Layer:
     """Bands that share all weights: what is learnt of a voice at one pitch is known at others.
 
-    Each block adds what LSTMs in both directions tell, first across the bands of a frame, then along time in
-    each band.
+    Each block adds what LSTMs tell: first those that go across the bands of a frame, up and down, then those
+    along time in each band, in both directions or, not looking `ahead`, forwards alone.
     """
     heard = [*range(FINE), *range(FINE, BINS - 1, 4)]
     n = len(heard) // BAND
-    around = np.arange(n)[:, None] * BAND + np.arange(-BESIDE, BAND + BESIDE)
-    near = np.array(heard)[np.clip(around, 0, len(heard) - 1)]  # (n, bins): what a band hears of a frame
-    three = np.concatenate([near, BINS + near, 2 * BINS + near], axis=1)  # of the previous and the next too
+    places = np.arange(n)[:, None] * BAND + np.arange(-BESIDE, BAND + BESIDE)
+    near = np.array(heard)[np.clip(places, 0, len(heard) - 1)]  # (n, bins): what a band hears of a frame
+    frames = 3 if ahead else 2  # of the previous and the next too
+    around = np.concatenate([frame * BINS + near for frame in range(frames)], axis=1)
     # A band gives BAND scores of the voice, then as many of the accompaniment; above, four bins share theirs.
     nearest = np.array([*range(FINE), *np.minimum(FINE + np.arange(BINS - FINE) // 4, len(heard) - 1)])
     voice = nearest // BAND * 2 * BAND + nearest % BAND
 
-    def add(around: type[EachBand] | type[AcrossBands]) -> Layer:
+    def add(along: type[EachBand] | type[AcrossBands]) -> Layer:
+        if along is EachBand and not ahead:
+            return Residual(
+                Sequential(EachBand(LSTM(size, 2 * hidden), n), EachBand(Dense(2 * hidden, size), n))
+            )
         lstms = Bidirectional(LSTM(size, hidden), LSTM(size, hidden))
-        return Residual(Sequential(around(lstms, n), EachBand(Dense(2 * hidden, size), n)))
+        return Residual(Sequential(along(lstms, n), EachBand(Dense(2 * hidden, size), n)))
 
     return _network(
-        Context(BINS, 1, 1),
-        Pick(3 * BINS, three.ravel().tolist()),
-        EachBand(Dense(three.shape[1], size, activation="relu"), n),
-        *(add(around) for _ in range(blocks) for around in (AcrossBands, EachBand)),
+        Context(BINS, 1, 1 if ahead else 0),
+        Pick(frames * BINS, around.ravel().tolist()),
+        EachBand(Dense(around.shape[1], size, activation="relu"), n),
+        *(add(along) for _ in range(blocks) for along in (AcrossBands, EachBand)),
         EachBand(Dense(size, 2 * BAND), n),
         Pick(2 * BAND * n, [*voice.tolist(), *(voice + BAND).tolist()]),
         rng=rng,
@@ -267,14 +274,14 @@ SOFTNESS = 0.3
 on MIR-1K's four dev clips: 0.2 gained most (0.6 dB of GNSDR), 0.3 gained 0.4 and kept more of the GSIR."""
 
 LARGE = Recipe(both_directions, softness=SOFTNESS)
-BANDS = Recipe(bands, updates=4000, frames=96, batch=8, tract=0.17, softness=0.6)
+BANDS = Recipe(bands, updates=3000, frames=96, batch=8, tract=0.17)
 
 RECIPES: dict[str, Recipe] = {
     "large": LARGE,
     "bands": BANDS,
     "adapted-large": replace(LARGE, start="large", updates=3000, lr=5e-4, clips=300, gamma=0.1, tract=0.17),
     "adapted-bands": replace(BANDS, start="bands", updates=3000, clips=300, gamma=0.1),
-    "causal": Recipe(forwards, level_db=10.0, updates=4000, softness=SOFTNESS),
+    "causal": replace(BANDS, build=partial(bands, size=40, hidden=32, ahead=False), level_db=10.0),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),
         frames=64,
