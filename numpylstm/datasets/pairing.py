@@ -35,8 +35,6 @@ class Mixtures:
         repair: put any voice over any accompaniment; False: over its own.
         shift: start voice and accompaniment each at a place of its own; False: at the same.
         speeds: play each sound at one of these speeds, drawn anew each time; (1.0,): as it is.
-        together: how likely a voice is heard with its own accompaniment as they were recorded, at the same
-            place and speed, whatever `repair` and `shift` say: in key and in time.
         doubled: how likely two accompaniments are played at once.
         first: (n, share): the first n pairs are drawn from in this share of cases; None: all pairs alike.
 
@@ -51,17 +49,12 @@ class Mixtures:
         repair: bool = True,
         shift: bool = True,
         speeds: Sequence[float] = SPEEDS,
-        together: float = 0.0,
         doubled: float = 0.0,
         first: tuple[int, float] | None = None,
     ) -> None:
-        if not len(speeds) or min(speeds) <= 0:
-            raise ValueError(f"expected speeds above 0, got {speeds}")
-        for name, share in (("together", together), ("doubled", doubled)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"expected {name} from 0 to 1, got {share}")
-        self.repair, self.shift, self.speeds = repair, shift, tuple(speeds)
-        self.together, self.doubled = together, doubled
+        if not len(speeds) or min(speeds) <= 0 or not 0 <= doubled <= 1:
+            raise ValueError(f"expected speeds above 0 and doubled from 0 to 1, got {speeds} and {doubled}")
+        self.repair, self.shift, self.speeds, self.doubled = repair, shift, tuple(speeds), doubled
         self.voices: list[Array] = []
         self.accompaniments: list[Array] = []
         for voice, accompaniment in pairs:
@@ -101,13 +94,12 @@ class Mixtures:
         voices, accompaniments = np.empty((2, batch, samples), np.float32)
         for voice, accompaniment in zip(voices, accompaniments, strict=True):
             first = self._choose(rng)
-            together = self.together > 0 and rng.random() < self.together
-            second = self._choose(rng) if self.repair and not together else first
+            second = self._choose(rng) if self.repair else first
             gain = 10.0 ** (rng.uniform(-gain_db, gain_db) / 20)
             sung, played = self.voices[first], self.accompaniments[second]
             start, speed = int(rng.integers(len(sung))), rng.choice(self.speeds)
             _fill(voice, sung, start, speed, gain)
-            if self.shift and not together:
+            if self.shift:
                 start, speed = int(rng.integers(len(played))), rng.choice(self.speeds)
             _fill(accompaniment, played, start % len(played), speed)
             if rng.random() < self.doubled:

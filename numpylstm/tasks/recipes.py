@@ -81,7 +81,6 @@ class Recipe:
             heard it.
         tract: how far the formants of a voice are moved, at most, as the logarithm of a factor: another
             singer with the same notes.
-        together: how likely a voice is heard with its own accompaniment, in key and in time.
         doubled: how likely two accompaniments play at once.
         softness: what all scores are multiplied by in the end: below 1, masks are nearer to 1/2.
         optimizer: "adam", or "lbfgs": so many iterations of SciPy's L-BFGS, 10 on each of a sequence of large
@@ -104,7 +103,6 @@ class Recipe:
     share: float = 0.6
     colour_db: float = 4.0
     tract: float = 0.0
-    together: float = 0.0
     doubled: float = 0.3
     softness: float = 1.0
     optimizer: str = "adam"

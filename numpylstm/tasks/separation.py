@@ -162,9 +162,7 @@ def train(
     first = (len(clips), recipe.share) if len(clips) else None
     # First, for what cannot be built is to be known before the work.
     net = recipe.build(rng) if start is None else start
-    mixtures = Mixtures(
-        pairs(clips, recipe, progress), together=recipe.together, doubled=recipe.doubled, first=first
-    )
+    mixtures = Mixtures(pairs(clips, recipe, progress), doubled=recipe.doubled, first=first)
     if held_out is None:
         held_out = synthetic_held_out(quick)
     batches = Batches(mixtures, recipe)
