@@ -20,7 +20,7 @@ SMALL = {
     "adapted-large": partial(recipes.both_directions, size=6, hidden=4),
     "adapted-bands": partial(recipes.bands, size=6, hidden=4, blocks=1),
     "bands": partial(recipes.bands, size=6, hidden=4, blocks=1),
-    "causal": partial(recipes.forwards, size=6),
+    "causal": partial(recipes.bands, size=6, hidden=4, blocks=1, ahead=False),
     "quick": partial(recipes.both_directions, size=6, hidden=4),
     "published": partial(recipes.published, hidden_size=6),
     "wvpnn": partial(recipes.vector_products, coding="frames", hidden_size=4),
@@ -92,14 +92,15 @@ def test_only_the_causal_recipe_hears_nothing_of_the_future():
         assert ahead.any() != net.causal, name
 
 
-def test_large_has_two_lstms_in_both_directions_and_causal_two_forwards():
-    large, causal = (RECIPES[name].build(np.random.default_rng(0)) for name in ("large", "causal"))
-    pairs = [layer for layer in layers_in(large) if isinstance(layer, Bidirectional)]
-    assert len(pairs) == 2 and sum(isinstance(layer, LSTM) for layer in layers_in(large)) == 4
-    assert not any(isinstance(layer, Bidirectional) for layer in layers_in(causal))
-    assert sum(isinstance(layer, LSTM) for layer in layers_in(causal)) == 2
-    for net in (large, causal):
-        assert 2 * net.theta.size < 5e6, "5 MB in float16"
+def test_networks_that_look_ahead_have_lstms_in_both_directions_and_causal_only_across_bands():
+    large, whole, causal = (
+        RECIPES[name].build(np.random.default_rng(0)) for name in ("large", "bands", "causal")
+    )
+    for net, both, alone in ((large, 2, 0), (whole, 4, 0), (causal, 2, 2)):
+        pairs = [layer for layer in layers_in(net) if isinstance(layer, Bidirectional)]
+        assert len(pairs) == both
+        assert sum(isinstance(layer, LSTM) for layer in layers_in(net)) == 2 * both + alone
+        assert net.causal == (net is causal) and 2 * net.theta.size < 5e6, "5 MB in float16"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ TINY = Recipe(
     doubled=0.0,
     level_db=0.0,
 )
-CAUSAL = replace(TINY, build=partial(recipes.forwards, size=6))
+CAUSAL = replace(TINY, build=partial(recipes.bands, size=6, hidden=4, blocks=1, ahead=False))
 
 
 def noise(samples: int = 2 * RATE, channels: int | None = None, seed: int = 0) -> np.ndarray:

@@ -49,7 +49,11 @@ def constant(shares: float | np.ndarray, ahead: bool) -> Layer:
 def tiny(ahead: bool, seed: int = 0) -> Layer:
     """A real network, but small: its mask depends on what was and, if it looks ahead, on what comes."""
     rng = np.random.default_rng(seed)
-    net = recipes.both_directions(rng, size=6, hidden=4) if ahead else recipes.forwards(rng, size=6)
+    net = (
+        recipes.both_directions(rng, size=6, hidden=4)
+        if ahead
+        else recipes.bands(rng, size=6, hidden=4, blocks=1, ahead=False)
+    )
     net.theta *= 3
     return net
 

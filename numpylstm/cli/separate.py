@@ -5,6 +5,7 @@ from typing import Any
 
 from ..tasks.run import finite, open_run
 from .common import Figures, add, natural
+from .separate_page import write_page
 from .separate_train import SYNTHETIC, add_join, add_train
 
 
@@ -98,6 +99,6 @@ def eval_command(args: argparse.Namespace) -> tuple[Figures, str]:
         config |= {"model": args.model, "streaming": args.streaming, "quick": args.quick}
         described = {"config": config, "figures": figures, "network": net.config()}
         write_json(folder / "config.json", finite(described))
-        separation.write_page(folder, net, clips, evaluation)
+        write_page(folder, net, clips, evaluation)
     page = f"clip by clip in {folder / 'clips.csv'}; to listen: {folder / 'report.html'}"
     return figures, "\n".join([f"a network trained on {trained_on}", evaluation.table(), page])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..files import write_bytes
 from ..tasks.run import MODEL, finite, open_run, write_run
 from .common import Figures, add, closing, ending, natural, positive
+from .separate_page import write_page
 
 if TYPE_CHECKING:  # SciPy is imported where it is used: --help is quick
     from ..tasks.recipes import Recipe
@@ -175,7 +176,7 @@ def train_one(args: argparse.Namespace, recipe: "Recipe", clips: Any, held_out: 
         write_run(folder, result.net, result.history, config, figures, extra, half=args.half)
         picture = plots.learning_curve(result.history)
         plots.save_figure(picture, folder / CURVE)
-        separation.write_page(folder, result.net, result.measured, result.evaluation)
+        write_page(folder, result.net, result.measured, result.evaluation)
     return figures, told(args, folder, figures, result.evaluation)
 
 
@@ -206,7 +207,7 @@ def train_joined(
         write_joined(folder, net, config, figures, half=args.half)
         for part in parts:  # the page shows what lies in its own folder
             write_bytes(folder / f"{part}.png", (folder / part / CURVE).read_bytes())
-        separation.write_page(folder, net, held_out, evaluation)
+        write_page(folder, net, held_out, evaluation)
     return figures, told(args, folder, figures, evaluation)
 
 

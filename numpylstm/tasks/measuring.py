@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,27 +144,3 @@ def worth_hearing(evaluation: Evaluation, count: int) -> list[int]:
     ranks = np.unique(np.linspace(0, len(gains) - 1, min(len(gains), count)).round().astype(int))
     indices: list[int] = np.argsort(gains)[ranks].tolist()
     return indices
-
-
-def write_page(folder: Path, net: Layer, clips: Sequence[Clip], evaluation: Evaluation) -> None:
-    """The figures clip by clip, and a page with some of the clips to look at and listen to."""
-    from ..files import write_text
-    from ..report import EXAMPLES, Example, save_examples, write_report
-
-    examples = []
-    for index in worth_hearing(evaluation, EXAMPLES):
-        clip, measures = clips[index], evaluation.estimates[index].voice
-        mixture = clip.voice + clip.accompaniment
-        estimate = separate(net, mixture[:, None], clip.rate)[:, 0]
-        sounds = {
-            "mixture": mixture,
-            "voice": clip.voice,
-            "voice, estimate": estimate,
-            "accompaniment": clip.accompaniment,
-            "accompaniment, estimate": mixture - estimate,
-        }
-        named = {f"{name.upper()} (dB)": value for name, value in measures._asdict().items()}
-        examples.append(Example(clip.name, clip.rate, sounds, named))
-    write_text(folder / "clips.csv", evaluation.csv())
-    save_examples(folder, examples)
-    write_report(folder)

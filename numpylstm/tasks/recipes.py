@@ -3,7 +3,7 @@
 large       a dense layer over all bins, and what two layers of LSTMs in both directions add to it
 bands       a spectrum as bands that share their weights, and LSTMs in both directions across the bands and
             along time, in turns
-causal      as large, without lookahead, for sound that comes block by block: LSTMs forwards alone
+causal      as bands, without lookahead, for sound that comes block by block: along time LSTMs forwards alone
 quick       a small one, for a minute of training
 published   a deep recurrent network as in P.-S. Huang et al., "Singing-voice separation from monaural
             recordings using deep recurrent neural networks", ISMIR 2014, and "Joint optimization of masks and
@@ -158,16 +158,6 @@ def both_directions(rng: np.random.Generator, size: int = 256, hidden: int = 160
     return _network(Context(BINS, 1, 1), dense, pair(), pair(), Dense(size, 2 * BINS), rng=rng)
 
 
-def forwards(rng: np.random.Generator, size: int = 128, before: int = 1) -> Layer:
-    """The same without lookahead."""
-
-    def one() -> Layer:
-        return Residual(LSTM(size, size))
-
-    dense = Dense((before + 1) * BINS, size, activation="relu")
-    return _network(Context(BINS, before, 0), dense, one(), one(), Dense(size, 2 * BINS), rng=rng)
-
-
 BAND, BESIDE, FINE = 8, 8, 256
 """Bins of a band, bins that it hears on each side, and bins (to 4 kHz) of which each one is heard; of those
 above every fourth."""
@@ -278,7 +268,7 @@ RECIPES: dict[str, Recipe] = {
     "large": LARGE,
     "bands": BANDS,
     "adapted-large": replace(LARGE, start="large", updates=3000, lr=5e-4, clips=300, gamma=0.1, tract=0.17),
-    "adapted-bands": replace(BANDS, start="bands", updates=3000, clips=300, gamma=0.1),
+    "adapted-bands": replace(BANDS, start="bands", updates=2500, lr=1e-3, clips=300, gamma=0.1),
     "causal": replace(BANDS, build=partial(bands, size=40, hidden=32, ahead=False), level_db=10.0),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),

@@ -31,7 +31,6 @@ from .measuring import evaluate as evaluate
 from .measuring import mask_of as mask_of
 from .measuring import oracle as oracle
 from .measuring import worth_hearing as worth_hearing
-from .measuring import write_page as write_page
 from .recipes import LOSSES as LOSSES
 from .recipes import Recipe as Recipe
 from .run import progress_bar
