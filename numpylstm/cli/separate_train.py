@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -139,18 +140,21 @@ def recipe_of(name: str, args: argparse.Namespace) -> "Recipe":
     """A recipe with what was asked for in place of its own settings."""
     from ..tasks import recipes
 
-    recipe = recipes.RECIPES[name]
-    own = {name: getattr(args, name) for name in OF_PUBLISHED if getattr(args, name) is not None}
+    recipe = replace(recipes.RECIPES[name], **given(args, OF_THE_RECIPE))
+    own = given(args, OF_PUBLISHED)
     if own and name != "published":
         raise ValueError(f"--{next(iter(own)).replace('_', '-')} goes with --recipe published alone")
     if own:
         recipe = replace(recipe, build=partial(recipes.published, **own))
-    changed = {name: getattr(args, name) for name in OF_THE_RECIPE if getattr(args, name) is not None}
-    recipe = replace(recipe, **changed)
     if SYNTHETIC not in args.data:
         recipe = replace(recipe, clips=0)
     recipe.check()
     return recipe
+
+
+def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Those of these options that were given."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def train_one(args: argparse.Namespace, recipe: "Recipe", clips: Any, held_out: Any) -> tuple[Figures, str]:
@@ -169,8 +173,7 @@ def train_one(args: argparse.Namespace, recipe: "Recipe", clips: Any, held_out: 
         trained_on = separation.material(len(clips), args.data, synthetic)
         if start is not None:
             trained_on = f"{separation.origin(model)}, then {trained_on}"
-        own = {name: getattr(args, name) for name in OF_PUBLISHED if getattr(args, name) is not None}
-        config = asked_for(args) | recipe.settings() | own | {"start": started_from}
+        config = asked_for(args) | recipe.settings() | given(args, OF_PUBLISHED) | {"start": started_from}
         extra = {"task": "separate", "trained_on": trained_on}
         figures = result.figures | {"trained_on": trained_on} | ending(result.history)
         write_run(folder, result.net, result.history, config, figures, extra, half=args.half)
@@ -214,10 +217,8 @@ def train_joined(
 def passed_on(args: argparse.Namespace) -> list[str]:
     """The words of `separate train` that say again what was asked for, but for --recipe and --out."""
     words = ["separate", "train", "--data", *args.data, "--seed", str(args.seed)]
-    for name in ("list", "leave_out", *OF_THE_RECIPE):
-        value = getattr(args, name)
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+    for name, value in given(args, ("list", "leave_out", *OF_THE_RECIPE)).items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
     return words + ["--quick"] * args.quick + ["--half"] * args.half
 
 
