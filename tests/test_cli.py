@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -22,8 +23,9 @@ import soundfile as sf
 import numpylstm as nl
 from numpylstm import checkpoint, threads
 from numpylstm.cli import build_parser, main
+from numpylstm.cli.separate_train import OF_PUBLISHED, passed_on
 from numpylstm.datasets.singers import PRESETS
-from numpylstm.tasks import filtering, gradients, live, recipes, separation, taking_apart
+from numpylstm.tasks import filtering, gradients, live, recipes, separation, side_by_side, taking_apart
 from numpylstm.tasks.side_by_side import run_side_by_side
 
 RATE = 8000  # Hz
@@ -855,15 +857,88 @@ def test_two_networks_are_trained_side_by_side_as_if_one_by_one_and_joined(comma
     np.testing.assert_array_equal(separation.load("run").theta, np.concatenate(thetas))
 
 
-def test_the_progress_of_each_is_told_behind_its_name_and_one_refused_ends_the_others(capfd):
+def test_what_is_passed_on_is_all_that_was_asked_for():
+    words = ["--data", "my clips", "-odd", "--list=-l", "--leave-out=-amy", "--seed=3", "--half", "--quick"]
+    words += [
+        "--updates=9",
+        "--lr=0.5",
+        "--softness=0.3",
+        "--clips=2",
+        "--frames=7",
+        "--batch=3",
+        "--gamma=0",
+    ]
+    words += ["--loss=kl", "--target=magnitude", "--optimizer=lbfgs"]
+    parse = build_parser().parse_args
+    asked = parse(["separate", "train", *words[:2], "./-odd", *words[3:]])
+    asked.data[1] = "-odd"
+    told = parse([*passed_on(asked), "--recipe=large", "--out=x"])
+    assert told.data == ["my clips", "./-odd"]
+    same = vars(asked).keys() - {"data", "recipe", "out"}
+    assert {name: getattr(told, name) for name in same} == {name: getattr(asked, name) for name in same}
+    left = {name for name in same if getattr(asked, name) == parse(["separate", "train"]).__dict__[name]}
+    assert left == {"command", "threads", "json", "start", *OF_PUBLISHED}, "all others were given"
+
+
+def test_two_side_by_side_give_their_figures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figures = run_side_by_side({name: ["sine", "--quick", f"--out={name}"] for name in ("a", "b c")})
+    assert list(figures) == ["a", "b c"] and Path("b c/model.safetensors").exists()
+    one, other = figures.values()
+    assert one["frequency_error_ppm"] == other["frequency_error_ppm"] != 0
+
+
+def test_one_that_is_refused_ends_the_others(capfd):
     started = time.perf_counter()
-    commands = {"long": ["separate", "train", "--recipe", "large"], "wrong": ["sine", "--recipe", "worst"]}
-    with pytest.raises(
-        ValueError, match=r"^wrong: numpylstm sine: argument --recipe: invalid choice: 'worst'"
-    ):
+    commands = {"long": ["separate", "train", "--recipe=large"], "wrong": ["sine", "--recipe=worst"]}
+    with pytest.raises(ValueError, match="^wrong: numpylstm sine: argument --recipe: invalid choice"):
         run_side_by_side(commands)
     assert time.perf_counter() - started < 60, "the other one, an hour's work, was ended"
-    assert "wrong: numpylstm sine: argument" in capfd.readouterr().err
+    assert "wrong" not in capfd.readouterr().err, "it is told once, by the error"
+
+
+@pytest.mark.parametrize(
+    "ends, words",
+    [
+        ("import os; os.kill(os.getpid(), 9)", "one was ended by signal 9"),
+        ("raise RuntimeError('odd')", "one broke off with exit code 1: RuntimeError: odd"),
+    ],
+)
+def test_one_that_breaks_off_is_no_run(monkeypatch, tmp_path, ends, words):
+    (tmp_path / "numpylstm").mkdir()
+    (tmp_path / "numpylstm" / "__main__.py").write_text(ends)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sys, "path", ["elsewhere", *sys.path])
+    with pytest.raises(ValueError, match=words):
+        run_side_by_side({"one": ["sine"]})
+
+
+def test_a_part_that_breaks_off_leaves_no_folder_and_one_that_diverged_is_told(
+    command, monkeypatch, separators
+):
+    def broken(commands):
+        raise ValueError("large: it broke")
+
+    monkeypatch.setattr(side_by_side, "run_side_by_side", broken)
+    assert "large: it broke" in command.refused("separate", "train", "--quick", "--out", "a/run")
+
+    def diverged(commands):
+        for words in commands.values():
+            (out,) = (word.removeprefix("--out=") for word in words if word.startswith("--out="))
+            shutil.copytree(separators[False], out, dirs_exist_ok=True)
+            matplotlib.image.imsave(Path(out, "separation.png"), np.zeros((4, 4)))
+        one = {"training_clips": 2, "training_seconds": 1.0}
+        return {"large": one, "bands": one | {"stopped": "the loss is NaN", "diverged": True}}
+
+    monkeypatch.setattr(side_by_side, "run_side_by_side", diverged)
+    Path("run").mkdir()
+    for name in ("metrics.jsonl", "separation.png", "adapted-large.png"):
+        Path("run", name).write_text("of an earlier training")
+    figures = json.loads(command("separate", "train", "--quick", "--out", "run", "--json"))
+    assert command.code == 1 and "bands: the loss is NaN" in command.err
+    assert figures["stopped"] == "bands: the loss is NaN" and figures["diverged"] is True
+    beside = {"config.json", "model.safetensors", "large", "bands", "large.png", "bands.png"}
+    assert {path.name for path in Path("run").iterdir()} == PAGE | beside
 
 
 def test_separate_train_speaks_in_sentences_and_names_its_folder(command):
@@ -1025,6 +1100,7 @@ BAD_SEPARATIONS = {
     "no list": (("--data", "mir", "--list", "nowhere"), "there is no list nowhere"),
     "a folder as a list": (("--data", "mir", "--list", "empty"), "there is no list empty"),
     "no such list": (("--data", "mir", "--list", "dev"), "MIR-1K's dev list"),
+    "start": (("--start", "large"), "--start goes with --recipe and a single network"),
     "nothing": (("--clips", "0"), "at least one pair of voice and accompaniment"),
     "cell": (("--cell", "lstm"), "--cell goes with --recipe published alone"),
     "hidden size": (
@@ -1101,6 +1177,7 @@ def test_the_choices_of_separate_are_those_that_there_are():
 def test_an_out_that_is_a_file_is_refused_before_the_work(command, monkeypatch, argv, out):
     monkeypatch.setattr(gradients, "check_all", lambda *args: pytest.fail("the work was begun"))
     monkeypatch.setattr(separation, "train", lambda *args, **options: pytest.fail("the work was begun"))
+    monkeypatch.setattr(side_by_side, "run_side_by_side", lambda *args: pytest.fail("the work was begun"))
     Path("file").write_text("kept")
     message = command.refused(*argv, "--out", out).splitlines()
     assert "file" in message[-1]

@@ -290,4 +290,4 @@ print(f"{time.perf_counter() - started:.0f} s")
 #
 # - `preset="hard"` for the singers to test with: another voice sings along. What can this network not know?
 # - A mask of 0 or 1, `m > 0.5`, of the same network: which of the three figures does it help?
-# - `numpylstm separate apply SONG --out DIR`: the network of the package, on a song of yours.
+# - `numpylstm separate apply SONG --out DIR`: the networks of the package, on a song of yours.

@@ -19,7 +19,7 @@ def add_parser(tasks: Any) -> None:
     )
     apply.add_argument("song", metavar="SONG", help="recording of any rate, length and number of channels")
     apply.add_argument(
-        "--model", metavar="MODEL", help="run folder or model file (default: the built-in one)"
+        "--model", metavar="MODEL", help="run folder or model file (default: the built-in ones, joined)"
     )
     apply.add_argument(
         "--streaming",
@@ -40,7 +40,7 @@ def add_parser(tasks: Any) -> None:
     )
     evaluate.add_argument("--data", metavar="DIR", required=True, help="folder of clips, or `synthetic`")
     evaluate.add_argument(
-        "--model", metavar="MODEL", help="run folder or model file (default: the built-in one)"
+        "--model", metavar="MODEL", help="run folder or model file (default: the built-in ones, joined)"
     )
     evaluate.add_argument(
         "--streaming", action="store_true", help="the built-in one that does not look ahead"

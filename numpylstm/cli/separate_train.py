@@ -1,9 +1,9 @@
 """The commands that make networks: `numpylstm separate train` and `separate join`."""
 
 import argparse
-import json
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,10 @@ def add_train(verbs: Any) -> None:
         "(default: adapted, for synthetic singers alone best)",
     )
     train.add_argument(
-        "--updates", type=natural, metavar="N", help="in all, to the next 100 (default: the recipe's)"
+        "--updates",
+        type=natural,
+        metavar="N",
+        help="of each network, to the next 100 (default: the recipe's)",
     )
     train.add_argument(
         "--start",
@@ -111,7 +114,7 @@ def add_join(verbs: Any) -> None:
         "models",
         metavar="MODEL",
         nargs="+",
-        help="run folders or model files, or `shipped`, the built-in one",
+        help="run folders or model files, or `shipped`, the built-in pair, which counts as one",
     )
     join.add_argument("--half", action="store_true", help="store the weights in half precision")
 
@@ -129,10 +132,14 @@ def train_command(args: argparse.Namespace) -> tuple[Figures, str]:
         args.recipe = "adapted" if folders else "best"
     parts = recipes.JOINED.get(args.recipe, (args.recipe,))
     # All that can be refused is refused before the work.
+    if args.start and len(parts) > 1:
+        raise ValueError("--start goes with --recipe and a single network, such as large, bands or causal")
     chosen = {part: recipe_of(part, args) for part in parts}
     clips, held_out = separation.training_clips(args.data, args.list, args.leave_out)
+    if not len(clips) and not all(recipe.clips for recipe in chosen.values()):
+        raise ValueError("expected at least one pair of voice and accompaniment to train on, got none")
     if len(parts) > 1:
-        return train_joined(args, parts, clips, held_out)
+        return train_joined(args, parts, held_out)
     return train_one(args, chosen[args.recipe], clips, held_out)
 
 
@@ -176,6 +183,7 @@ def train_one(args: argparse.Namespace, recipe: "Recipe", clips: Any, held_out: 
         config = asked_for(args) | recipe.settings() | given(args, OF_PUBLISHED) | {"start": started_from}
         extra = {"task": "separate", "trained_on": trained_on}
         figures = result.figures | {"trained_on": trained_on} | ending(result.history)
+        clear_pictures(folder)
         write_run(folder, result.net, result.history, config, figures, extra, half=args.half)
         picture = plots.learning_curve(result.history)
         plots.save_figure(picture, folder / CURVE)
@@ -183,42 +191,53 @@ def train_one(args: argparse.Namespace, recipe: "Recipe", clips: Any, held_out: 
     return figures, told(args, folder, figures, result.evaluation)
 
 
-def train_joined(
-    args: argparse.Namespace, parts: tuple[str, ...], clips: Any, held_out: Any
-) -> tuple[Figures, str]:
+def train_joined(args: argparse.Namespace, parts: tuple[str, ...], held_out: Any) -> tuple[Figures, str]:
     """Several networks side by side, each by `separate train --recipe PART`, and one of them all."""
     from ..tasks import separation
     from ..tasks.side_by_side import run_side_by_side
 
-    if args.start:
-        raise ValueError(f"--start goes with a recipe of one network, got --recipe {args.recipe}")
     started = time.perf_counter()
     if held_out is None:
         held_out = separation.synthetic_held_out(args.quick)
-    with open_run(args.out or "runs/separation") as folder:
-        commands = {part: [*passed_on(args), "--recipe", part, "--out", str(folder / part)] for part in parts}
-        run_side_by_side(commands)
-        net, trained_on = separation.join([folder / part for part in parts])
+    with ExitStack() as stack:
+        folder = stack.enter_context(open_run(args.out or "runs/separation"))
+        # Opened here, they are also taken away here if they stay empty, however a process ended.
+        folders = {part: stack.enter_context(open_run(folder / part)) for part in parts}
+        words = passed_on(args)
+        commands = {part: [*words, f"--recipe={part}", f"--out={folders[part]}"] for part in parts}
+        of_parts = run_side_by_side(commands)
+        net, trained_on = separation.join(list(folders.values()))
         evaluation = separation.evaluate(net, held_out)
-        of_parts = [json.loads((folder / part / "config.json").read_text())["figures"] for part in parts]
         figures = evaluation.figures() | {"parameters": net.theta.size, "trained_on": trained_on}
         for name in ("training_clips", "training_seconds"):
-            figures[name] = max(one[name] for one in of_parts)
-        figures |= {"diverged": True} if any(one.get("diverged") for one in of_parts) else {}
+            figures[name] = max(one[name] for one in of_parts.values())
+        stopped = [f"{part}: {one['stopped']}" for part, one in of_parts.items() if one.get("stopped")]
+        if stopped:
+            diverged = any(one["diverged"] for one in of_parts.values() if one.get("stopped"))
+            figures |= {"stopped": "; ".join(stopped), "diverged": diverged}
         figures |= {"seconds": time.perf_counter() - started, "seed": args.seed}
-        config = asked_for(args) | {"parts": parts}
+        config = asked_for(args) | given(args, OF_THE_RECIPE) | {"parts": parts}
         write_joined(folder, net, config, figures, half=args.half)
-        for part in parts:  # the page shows what lies in its own folder
+        clear_pictures(folder)
+        for part in parts:
             write_bytes(folder / f"{part}.png", (folder / part / CURVE).read_bytes())
         write_page(folder, net, held_out, evaluation)
     return figures, told(args, folder, figures, evaluation)
 
 
+def clear_pictures(folder: Path) -> None:
+    """Take away what an earlier training left in a run folder, and its page would show as this one's."""
+    for name in (CURVE, "metrics.jsonl", *(f"{recipe}.png" for recipe in RECIPES)):
+        (folder / name).unlink(missing_ok=True)
+
+
 def passed_on(args: argparse.Namespace) -> list[str]:
     """The words of `separate train` that say again what was asked for, but for --recipe and --out."""
-    words = ["separate", "train", "--data", *args.data, "--seed", str(args.seed)]
+    # A name may begin with a dash.
+    data = [f"./{folder}" if folder.startswith("-") else folder for folder in args.data]
+    words = ["separate", "train", "--data", *data, f"--seed={args.seed}"]
     for name, value in given(args, ("list", "leave_out", *OF_THE_RECIPE)).items():
-        words += [f"--{name.replace('_', '-')}", str(value)]
+        words.append(f"--{name.replace('_', '-')}={value}")
     return words + ["--quick"] * args.quick + ["--half"] * args.half
 
 

@@ -71,7 +71,7 @@ LOWEST = 60.0
 CLIP = 0.3
 """The norm beyond which a gradient is cut."""
 
-STEPS, LARGE = 10, 8
+STEPS, MINIBATCHES = 10, 8
 """Iterations of L-BFGS on the same batch, and minibatches in it."""
 
 SLOW, MOST, FLOOR = 26, 2.0, 1e-3
@@ -307,14 +307,14 @@ def fit_lbfgs(
 ) -> History:
     """Train by SciPy's L-BFGS, a few iterations on each of a sequence of large batches.
 
-    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; LARGE minibatches side
-    by side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for
+    L-BFGS wants a loss without noise, so a batch stays the same for STEPS iterations; MINIBATCHES side by
+    side are enough for its minimum to be of use for others (Q. V. Le et al., "On optimization methods for
     deep learning", ICML 2011).
     """
     history, started, done = History(unit="iteration", every=STEPS), time.perf_counter(), 0
     with progress_bar(batches.recipe.updates, "iteration", progress, "L-BFGS") as bar:
         while done < batches.recipe.updates:
-            drawn = [batches.draw(rng) for _ in range(LARGE)]
+            drawn = [batches.draw(rng) for _ in range(MINIBATCHES)]
             x, target = (np.concatenate(parts, axis=1) for parts in zip(*drawn, strict=True))
             steps = min(STEPS, batches.recipe.updates - done)
             result = lbfgs(objective(net, x, target, loss=loss), net.theta, max_iterations=steps)
