@@ -891,7 +891,7 @@ def test_two_side_by_side_give_their_figures(tmp_path, monkeypatch):
 def test_one_that_is_refused_ends_the_others(capfd):
     started = time.perf_counter()
     commands = {"long": ["separate", "train", "--recipe=large"], "wrong": ["sine", "--recipe=worst"]}
-    with pytest.raises(ValueError, match="^wrong: numpylstm sine: argument --recipe: invalid choice"):
+    with pytest.raises(ValueError, match=r"^wrong: numpylstm sine: argument --recipe: invalid choice"):
         run_side_by_side(commands)
     assert time.perf_counter() - started < 60, "the other one, an hour's work, was ended"
     assert "wrong" not in capfd.readouterr().err, "it is told once, by the error"
