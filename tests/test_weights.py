@@ -36,8 +36,12 @@ def test_those_for_a_whole_song_are_told_as_one():
 
 @pytest.mark.parametrize("name", separation.WEIGHTS)
 def test_weights_are_those_of_their_recipe(name):
-    net, recipe = nl.load(separation.shipped(name)), RECIPES[name]
-    assert net.config() == recipe.build(np.random.default_rng(0)).config()
+    def kinds(layer):
+        sizes = {key: array.shape for key, array in layer.params.items()}
+        return type(layer).__name__, sizes, [kinds(inner) for inner in getattr(layer, "layers", ())]
+
+    new = RECIPES[name].build(np.random.default_rng(0))
+    assert kinds(nl.load(separation.shipped(name))) == kinds(new)
 
 
 @pytest.mark.parametrize("streaming, least", [(False, 8.0), (True, 6.0)])
