@@ -832,7 +832,7 @@ def test_the_same_seed_trains_the_same_separator(command):
     np.testing.assert_array_equal(nl.load("a/model.safetensors").theta, nl.load("b/model.safetensors").theta)
 
 
-def test_two_networks_are_trained_side_by_side_as_if_one_by_one_and_joined(command):
+def test_networks_are_trained_side_by_side_as_if_one_by_one_and_joined(command):
     """`adapted`, which is what clips of one's own are trained with, where nothing else is asked for."""
     data = ("--data", clips("mir"), "--leave-out", "titon", "--quick", "--seed", "4", "--half")
     figures = command.json("separate", "train", *data, "--out", "run")
@@ -846,8 +846,9 @@ def test_two_networks_are_trained_side_by_side_as_if_one_by_one_and_joined(comma
     assert described["config"]["recipe"] == "adapted" and described["config"]["parts"] == list(parts)
     assert SEPARATED <= described["figures"].keys() and figures["training_clips"] == 2
     check_clips("run", ["titon_1_01"])
-    assert Path("run/report.html").read_text().count("Picture adapted-") == 2, "both learning curves"
-    assert figures["trained_on"] == "1000 synthetic clips alone, then 2 real clips of mir, all of them real"
+    assert Path("run/report.html").read_text().count("Picture ") == 3, "all learning curves"
+    real = "2 real clips of mir, all of them real"
+    assert figures["trained_on"] == f"1000 synthetic clips alone, then {real}; and {real}"
     for part in parts:
         check_separation(f"run/{part}", ["titon_1_01"])
     command("separate", "train", *data, "--recipe", parts[1], "--out", "alone", "--threads", "1")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # SciPy is imported where it is used: --help is quick
 SYNTHETIC, SHIPPED = "synthetic", "shipped"
 CURVE = "separation.png"
 RECIPES = (
-    *("best", "adapted", "large", "bands", "adapted-large", "adapted-bands"),
+    *("best", "adapted", "large", "bands", "adapted-large", "adapted-bands", "fresh-bands"),
     *("causal", "quick", "published", "wvpnn", "cvpnn"),
 )
 OF_PUBLISHED = ("cell", "layers", "recurrent", "hidden_size", "context")
@@ -58,10 +58,10 @@ def add_train(verbs: Any) -> None:
     train.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="best: large and bands side by side, joined; adapted: both from the built-in ones on; large: "
-        "all bins at once; bands: bands that share their weights; causal: without lookahead; quick: a "
-        "minute; published: deep recurrent, as in 2014; wvpnn, cvpnn: vector products of frames, of colours "
-        "(default: adapted, for synthetic singers alone best)",
+        help="best: large and bands side by side, joined; adapted: both from the built-in ones on, and "
+        "fresh-bands; large: all bins at once; bands: bands that share their weights; causal: without "
+        "lookahead; quick: a minute; published: deep recurrent, as in 2014; wvpnn, cvpnn: vector products "
+        "of frames, of colours (default: adapted, for synthetic singers alone best)",
     )
     train.add_argument(
         "--updates",

@@ -13,11 +13,11 @@ wvpnn       vector product layers over the previous, the current and the next fr
 cvpnn       vector product layers over magnitudes coded as colours; both after Z.-C. Fan et al., "Music signal
             processing using vector product neural networks", 2017
 
-All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 1026). Two of a different kind,
-trained side by side and joined, are better than either (JOINED):
+All are one network: magnitudes (T, B, 513) -> voice and accompaniment (T, B, 1026). Some that
+differ, trained side by side and joined, are better than each (JOINED):
 
 best        large and bands, on synthetic singers: what the package ships
-adapted     both from the shipped weights on, with recorded clips and synthetic ones
+adapted     both from the shipped weights on, and bands from nothing, with recorded clips and synthetic ones
 """
 
 from collections.abc import Callable
@@ -267,8 +267,9 @@ BANDS = Recipe(bands, updates=3000, frames=96, batch=8, tract=0.17)
 RECIPES: dict[str, Recipe] = {
     "large": LARGE,
     "bands": BANDS,
-    "adapted-large": replace(LARGE, start="large", updates=3000, lr=5e-4, clips=300, gamma=0.1, tract=0.17),
-    "adapted-bands": replace(BANDS, start="bands", updates=2500, lr=1e-3, clips=300, gamma=0.1),
+    "adapted-large": replace(LARGE, start="large", updates=1500, lr=5e-4, clips=300, gamma=0.1, tract=0.17),
+    "adapted-bands": replace(BANDS, start="bands", updates=2000, lr=1e-3, clips=300, gamma=0.1),
+    "fresh-bands": replace(BANDS, updates=2500, clips=300, gamma=0.1),
     "causal": replace(BANDS, build=partial(bands, size=40, hidden=32, ahead=False), level_db=10.0),
     "quick": Recipe(
         partial(both_directions, size=128, hidden=64),
@@ -286,5 +287,5 @@ RECIPES: dict[str, Recipe] = {
     "cvpnn": replace(PUBLISHED, build=partial(vector_products, coding="colour")),
 }
 
-JOINED = {"best": ("large", "bands"), "adapted": ("adapted-large", "adapted-bands")}
-"""What is trained side by side, each on a core of its own, and joined in the end."""
+JOINED = {"best": ("large", "bands"), "adapted": ("adapted-large", "adapted-bands", "fresh-bands")}
+"""What is trained side by side, and joined in the end. Three on two cores share them."""
