@@ -126,10 +126,6 @@ class Dense(StatelessLayer):
         return DenseRunner(self)
 
 
-FEW = 8
-"""Sequences side by side below which a product for each step would be a waste."""
-
-
 class DenseRunner:
     """Runs a Dense layer on a sequence."""
 
@@ -145,12 +141,7 @@ class DenseRunner:
         real = None if lengths is None else real_steps(lengths, len(x))[:, None, :]
         x = mask_steps(x, real)  # before the cast: padding may hold anything
         x = x.astype(compute_dtype(self.W.dtype, x), copy=False)
-        T, D, B = x.shape
-        if T > 1 and 0 < B < FEW:
-            # A product for each step would read all of W for a column or two: one for all steps at once.
-            y = (x.swapaxes(1, 2).reshape(T * B, D) @ self.W.T).reshape(T, B, -1).swapaxes(1, 2)
-        else:
-            y = np.matmul(self.W, x)
+        y = np.matmul(self.W, x)
         if self.b is not None:
             y += self.b
         if self.activation is not None:
