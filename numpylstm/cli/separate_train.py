@@ -213,7 +213,7 @@ def train_joined(args: argparse.Namespace, parts: tuple[str, ...], held_out: Any
             figures[name] = max(one[name] for one in of_parts.values())
         stopped = [f"{part}: {one['stopped']}" for part, one in of_parts.items() if one.get("stopped")]
         if stopped:
-            diverged = any(one["diverged"] for one in of_parts.values() if one.get("stopped"))
+            diverged = any(one.get("diverged") for one in of_parts.values())
             figures |= {"stopped": "; ".join(stopped), "diverged": diverged}
         figures |= {"seconds": time.perf_counter() - started, "seed": args.seed}
         config = asked_for(args) | given(args, OF_THE_RECIPE) | {"parts": parts}

@@ -51,7 +51,6 @@ from .separator import voice_of as voice_of
 from .taking_apart import BUILT_IN as BUILT_IN
 from .taking_apart import WEIGHTS as WEIGHTS
 from .taking_apart import apply as apply
-from .taking_apart import in_words as in_words
 from .taking_apart import join as join
 from .taking_apart import load as load
 from .taking_apart import origin as origin
