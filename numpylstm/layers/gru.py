@@ -214,7 +214,7 @@ class GRU(RecurrentLayer):
         dx = None
         if need_dx and not input.is_classes:
             dx = self._buffers.empty((T, self.input_size, B), dtype)
-        W_h_T = transposed(self.params["W_h"], self._buffers)
+        W_h_T = transposed(self.params["W_h"], T, self._buffers)
         W_rz_T, W_n_T = W_h_T[:, : 2 * H], W_h_T[:, 2 * H :]
         W_x = self._buffers.empty(self.params["W_x"].shape, self.dtype)  # rows n, r, z
         W_x[:H], W_x[H:] = self.params["W_x"][2 * H :], self.params["W_x"][: 2 * H]

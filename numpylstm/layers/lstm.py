@@ -259,7 +259,7 @@ class LSTM(RecurrentLayer):
         )
         dtype = dh.dtype
         h_ig_fc = u[1:, F + 1 :]
-        W_h_T = transposed(self.params["W_h"], self._buffers)
+        W_h_T = transposed(self.params["W_h"], T, self._buffers)
         p = self.params["p"][:, :, None] if self.peepholes else None
         stops = ended(lengths, T)
         dx: Any = None

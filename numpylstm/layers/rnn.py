@@ -162,7 +162,7 @@ class RNN(RecurrentLayer):
         if need_dx and not input.is_classes:
             dx = self._buffers.empty((T, self.input_size, B), dtype)
         activation_backward = get_activation(self.activation).backward
-        W_x, W_h_T = self.params["W_x"], transposed(self.params["W_h"], self._buffers)
+        W_x, W_h_T = self.params["W_x"], transposed(self.params["W_h"], T, self._buffers)
 
         # A block of steps at a time, so that what a step needs is still in the cache from the step before.
         for part in blocks_backwards(T, self._steps_at_once(B, dtype)):
