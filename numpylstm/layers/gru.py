@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..threads import threads_for
+from .buffers import arrays
 from .checks import check_cache
 from .products import Gradient, Input, transposed
 from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
@@ -135,10 +136,11 @@ class GRU(RecurrentLayer):
         H, later = self.hidden_size, 0 if in_place else 1
 
         def make() -> tuple[Any, ...]:
-            u, v = np.empty((T + later, 1 + H, B), dtype), np.empty((T, 4 * H, B), dtype)
-            seen = np.empty((T, 1 + H, B), dtype) if masked else u[:T]
+            u, v, masked_u, scratch = arrays(
+                dtype, (T + later, 1 + H, B), (T, 4 * H, B), (T if masked else 0, 1 + H, B), (H, B)
+            )
+            seen, h = masked_u if masked else u[:T], u[:, 1:]
             u[:, 0] = seen[:, 0] = 1
-            h, scratch = u[:, 1:], np.empty((H, B), dtype)
             n, r, z, q = (v[:, k * H : (k + 1) * H] for k in range(4))
             states = zip(zip(h[:T], h[later:], strict=True), strict=True)
             steps = map(
@@ -222,7 +224,7 @@ class GRU(RecurrentLayer):
         dW_x[...] = 0
 
         def make(steps: int) -> tuple[Any, ...]:
-            da, scratch = np.empty((steps, 4 * H, B), dtype), np.empty((2, H, B), dtype)
+            da, scratch = arrays(dtype, (steps, 4 * H, B), (2, H, B))
             n, r, z, q = (da[:, k * H : (k + 1) * H] for k in range(4))
             return (
                 da,

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..threads import threads_for
+from .buffers import arrays
 from .checks import check_cache
 from .products import Gradient, Input, transposed
 from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
@@ -174,10 +175,12 @@ class LSTM(RecurrentLayer):
         H, later, peepholes = self.hidden_size, 0 if in_place else 1, self.peepholes
 
         def make() -> tuple[Any, ...]:
-            u = np.empty((T + later, F + 1 + 3 * H, B), dtype)
-            v = np.empty((T + later, 5 * H, B), dtype)
-            tanh_c = np.empty((T, H, B), dtype)
-            seen = np.empty((T, F + 1 + H, B), dtype) if masked else u[:T, : F + 1 + H]
+            u, v, tanh_c, masked_u = arrays(
+                dtype,
+                *((T + later, F + 1 + 3 * H, B), (T + later, 5 * H, B), (T, H, B)),
+                (T if masked else 0, F + 1 + H, B),
+            )
+            seen = masked_u if masked else u[:T, : F + 1 + H]
             u[:, F] = seen[:, F] = 1
             h, ig_fc, c = u[:, F + 1 : F + 1 + H], u[later:, F + 1 + H :], v[:, 4 * H :]
             # With peepholes o waits for the new cell; without, all gates go through the same three calls.
@@ -267,7 +270,7 @@ class LSTM(RecurrentLayer):
             dx = self._buffers.empty((T, self.input_size, B), dtype)
 
         def make(n: int) -> tuple[Any, ...]:
-            da, dc_by_dh = np.empty((n, 4 * H, B), dtype), np.empty((n, H, B), dtype)
+            da, dc_by_dh = arrays(dtype, (n, 4 * H, B), (n, H, B))
             steps = zip(da, da[:, :H], da[:, H:].reshape(n, 3, H, B), dc_by_dh, strict=True)
             return da, dc_by_dh, list(steps)[::-1]
 

@@ -22,7 +22,7 @@ LARGE = 8192
 GAP = 16
 """Numbers between the rows of a large product's arrays.
 
-Rows that lie a power of two apart share few places in the caches: without a gap the product takes a tenth longer.
+Rows a power of two apart share few places in the caches: without a gap a product takes a tenth longer.
 """
 
 
@@ -31,8 +31,8 @@ def block_steps(batch: int) -> int:
     return max(COLUMNS // max(batch, 1), 1)
 
 
-def rows_of_columns(A: int, T: int, B: int, dtype: Any, buffers: Buffers) -> tuple[np.ndarray, np.ndarray]:
-    """Memory for T B columns of A numbers each, as (A, T B) and as (A, T, B)."""
+def side_by_side(A: int, T: int, B: int, dtype: Any, buffers: Buffers) -> tuple[np.ndarray, np.ndarray]:
+    """Memory for T steps (A, B) side by side, as (A, T B) and as (A, T, B)."""
     columns = buffers.empty((A, T * B + GAP), dtype)[:, : T * B]
     return columns, columns.reshape(A, T, B)
 
@@ -40,7 +40,7 @@ def rows_of_columns(A: int, T: int, B: int, dtype: Any, buffers: Buffers) -> tup
 def rows_first(a: np.ndarray, buffers: Buffers) -> np.ndarray:
     """(T, A, B) -> (A, T B), a copy."""
     T, A, B = a.shape
-    columns, by_step = rows_of_columns(A, T, B, a.dtype, buffers)
+    columns, by_step = side_by_side(A, T, B, a.dtype, buffers)
     np.copyto(by_step, a.transpose(1, 0, 2))
     return columns
 
@@ -51,13 +51,14 @@ def multiply(W: np.ndarray, s: np.ndarray, out: np.ndarray, buffers: Buffers) ->
     With an A of one NumPy does without BLAS and takes seven times as long: zeros beside it make two.
     """
     if W.shape[1] == 1:
-        one, W, s = (W, s), np.zeros((len(W), 2), W.dtype), buffers.empty((*s.shape[:-2], 2, s.shape[-1]), s.dtype)
-        W[:, :1], s[..., :1, :], s[..., 1:, :] = *one, 0
+        beside = buffers.empty((*s.shape[:-2], 2, s.shape[-1]), s.dtype)
+        beside[..., :1, :], beside[..., 1:, :] = s, 0
+        W, s = np.concatenate([W, np.zeros_like(W)], axis=1), beside
     np.matmul(W, s, out)
 
 
 def transposed(W: np.ndarray, steps: int, buffers: Buffers) -> np.ndarray:
-    """W^T, to be multiplied in many steps: a copy where that is faster than to walk along the columns of W."""
+    """W^T, to be multiplied in many steps: a copy where that is faster than a walk along the columns of W."""
     if W.size < 1 << 17 or steps < 16:
         return W.T
     W_T = buffers.empty(W.T.shape, W.dtype)
@@ -104,7 +105,7 @@ class Gradient:
         if not self.large(S):
             multiply(W.T, self.da, ds, self.buffers)
         else:
-            columns, by_step = rows_of_columns(S, T, B, ds.dtype, self.buffers)
+            columns, by_step = side_by_side(S, T, B, ds.dtype, self.buffers)
             multiply(W.T, self.columns(), columns, self.buffers)
             np.copyto(ds, by_step.transpose(1, 0, 2))
 
@@ -131,7 +132,7 @@ class Input:
         T, B, size = len(self.x), self.x.shape[-1], block_steps(self.x.shape[-1])
         for start in range(0, T, size):
             block = self.x[start : start + size]
-            columns, p = rows_of_columns(len(W_x), len(block), B, W_x.dtype, self.buffers)
+            columns, p = side_by_side(len(W_x), len(block), B, W_x.dtype, self.buffers)
             if self.is_classes:
                 # mode="clip" writes straight into `out`; the classes have been checked.
                 np.take(W_x, block.ravel(), axis=1, out=columns, mode="clip")

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..activations import get_activation
 from ..threads import threads_for
+from .buffers import arrays
 from .checks import check_cache
 from .products import Gradient, Input, transposed
 from .recurrent import RecurrentLayer, blocks_backwards, ended, on_few_threads, recurrent_sizes
@@ -105,9 +106,9 @@ class RNN(RecurrentLayer):
         later = 0 if in_place else 1
 
         def make() -> tuple[Any, ...]:
-            h = np.empty((T + later, self.hidden_size, B), dtype)
-            seen = np.empty((T, self.hidden_size, B), dtype) if masked else h[:T]
-            a = np.empty((self.hidden_size, B), dtype)
+            H = self.hidden_size
+            h, masked_h, a = arrays(dtype, (T + later, H, B), (T if masked else 0, H, B), (H, B))
+            seen = masked_h if masked else h[:T]
             states = zip(zip(h[:T], h[later:], strict=True), strict=True)
             return h, seen, list(map(RNNStep, states, seen, h, repeat(a), h[later:]))
 
