@@ -78,7 +78,7 @@ class Stream:
         return out
 
     def _next(self, block: np.ndarray) -> np.ndarray:
-        kind = (block.dtype, block.ndim, block.shape[1:])
+        kind = block.dtype, block.shape[1:]  # of a plain signal ()
         if kind != self._kind:  # in the first block, and where real numbers turn complex
             self._prepare(block)
             self._kind = kind

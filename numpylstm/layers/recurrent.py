@@ -223,11 +223,14 @@ class CellRunner:
         x = cell._check_x(swap_features(x))
         x, start, _ = cell._enter(x[:0], state, None)  # of x only shape and dtype matter yet
         self.cell, self.joined, self.dtype = cell, cell._joined(x), start[0].dtype
-        self.weights = cell._weights(self.joined, self.dtype)
+        W_x, b_x, W, *others = cell._weights(self.joined, self.dtype)
+        if x.shape[-1] == 1:  # for a single sequence it is quicker to add up columns
+            W_x, W = None if W_x is None else np.asfortranarray(W_x), np.asfortranarray(W)
+        self.weights = W_x, b_x, W, *others
         seen, self.states, (self.views,), *_ = cell._memory(
             1, x.shape[-1], self.joined, self.dtype, in_place=True
         )
-        self.seen_x, self.h = seen[0, : self.joined], self.states[0]
+        self.seen_x, self.h = seen[0, : self.joined], self.states[0][0]
         for array, s in zip(self.states, start, strict=True):
             array[0] = s
 
@@ -238,7 +241,7 @@ class CellRunner:
     def run(self, x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """x (T, D, B) or classes (T, B) -> y (T, H, B), which the next block may overwrite."""
         x = self.cell._enter_x(x, lengths, self.dtype)
-        y = self.cell._buffers.empty((len(x), *self.h.shape[1:]), self.dtype)
+        y = self.cell._buffers.empty((len(x), *self.h.shape), self.dtype)
         input = None if self.joined else Input(x, self.cell.input_size, self.cell._buffers)
         with threads_for(self.weights[2].size * x.shape[-1]):
             self.cell._run(self._steps(x, y), self.weights, input, ended(lengths, len(x)), None)
@@ -258,7 +261,7 @@ class CellRunner:
             if b_x is not None:
                 from_x += b_x
         self.cell._step(self.weights, self.views, from_x, None)
-        return self.h[0]
+        return self.h
 
     def _steps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Any]:
         """The one step again and again: x_t is put in before it, h_t taken out after it."""
@@ -266,7 +269,7 @@ class CellRunner:
             if self.joined:
                 np.copyto(self.seen_x, x_t)
             yield self.views
-            np.copyto(y_t, self.h[0])
+            np.copyto(y_t, self.h)
 
 
 def on_few_threads(backward: Callable[..., Any]) -> Callable[..., Any]:
