@@ -49,6 +49,14 @@ def step_by_tanh_of_each_gate(self: nl.LSTM, weights: Any, step: Any, from_x: An
     h_t[...] = a[:H] * tanh_c
 
 
+def product_as_it_is(W: np.ndarray, s: np.ndarray, out: np.ndarray, buffers: Any) -> None:
+    np.matmul(W, s, out)
+
+
+def cut_at_16(self: products.Gradient, S: int) -> list[int]:
+    return [0, *range(S % 16 or S, S, S), S]
+
+
 def predict_by_forward(self: Layer, x: np.ndarray, state: Any, lengths: Any) -> np.ndarray:
     return self.forward(x, state, lengths)[0]
 
@@ -57,6 +65,10 @@ def predict_by_forward(self: Layer, x: np.ndarray, state: Any, lengths: Any) -> 
 TRICKS: dict[str, tuple[str, str, list[tuple[Any, str, Any]]]] = {
     "memory used again": ("W1", "train", [(buffers.Buffers, "get", always_new)]),
     "memory used again, wide": ("W2", "train", [(buffers.Buffers, "get", always_new)]),
+    "room between rows": ("W2", "infer", [(products, "GAP", 0)]),
+    "beginnings at cache lines": ("W1", "train", [(buffers, "LINE", 16)]),
+    "a zero beside an inner size of one": ("W4", "train", [(products, "multiply", product_as_it_is)]),
+    "small products cut": ("W1", "train", [(products.Gradient, "_cuts", cut_at_16)]),
     "one tanh for all gates, in place": ("W4", "train", [(nl.LSTM, "_step", step_by_tanh_of_each_gate)]),
     "x joins h in one product": ("W4", "train", [(lstm.LSTM, "_joined", lambda self, x: 0)]),
     "wide inputs projected at once": (
