@@ -148,6 +148,35 @@ def test_empty_is_of_the_shape_and_dtype_and_held_alike():
     assert address in [memory.empty((2, 3), "f4").ctypes.data for _ in range(2)]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, "i8"])
+def test_arrays_begin_at_cache_lines_of_one_piece_of_memory_and_do_not_overlap(dtype):
+    shapes = [(3, 5), (), (0, 4), (7,), (2, 3, 33), (1,)]
+    made = buffers.arrays(dtype, *shapes)
+    assert [array.shape for array in made] == shapes
+    assert {array.dtype for array in made} == {np.dtype(dtype)}
+    assert all(array.ctypes.data % buffers.LINE == 0 and array.flags.c_contiguous for array in made)
+    assert len({id(array.base) for array in made}) == 1
+    for number, array in enumerate(made):
+        array[...] = number
+    assert all((array == number).all() for number, array in enumerate(made))
+    assert made[0].base.nbytes <= sum(array.nbytes + buffers.LINE for array in made) + buffers.LINE
+
+
+def test_a_view_of_one_of_the_arrays_made_together_keeps_them_all():
+    memory = Buffers()
+
+    def get():
+        return memory.get("key", lambda: tuple(buffers.arrays(float, (5,), (2, 3))))
+
+    first, second = get()
+    address, view = first.ctypes.data, second.T[1:]
+    del first, second
+    assert get()[0].ctypes.data != address
+    del view
+    both = get(), get()
+    assert address in [members[0].ctypes.data for members in both]
+
+
 def test_no_more_sets_are_kept_than_the_limit_and_the_longest_unused_go_first():
     counted = Counted()
     keys = range(buffers.KEPT_SETS)

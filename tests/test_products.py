@@ -1,5 +1,7 @@
 """Products of many steps at once: classes in place of one-hot vectors, blocks, and the plain equations."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -303,6 +305,49 @@ def test_the_way_back_adds_into_the_weights_and_writes_its_own_steps(large, shap
             Gradient(da, Buffers()), part, W, dW, None if classes else dx
         )
     assert_close({"dW": dW, "dx": dx}, {"dW": expected, "dx": expected_dx})
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 70), st.sampled_from([1, 8, 63, 64, 100]), seeds)
+def test_small_products_are_cut_without_loss_whatever_their_size(A, S, B, seed):
+    rng = np.random.default_rng(seed)
+    da, s = rng.standard_normal((3, A, B)), rng.standard_normal((3, S, B))
+    with replaced(LARGE=1 << 40):
+        gradient = Gradient(da, Buffers())
+        cuts = gradient._cuts(S)
+        got = gradient.by_weights(s)
+    assert cuts[0] == 0 and cuts[-1] == S and sorted(set(cuts)) == cuts
+    assert all(stop - start <= max(S, 16) for start, stop in itertools.pairwise(cuts))
+    assert_close({"dW": got}, {"dW": np.einsum("tab,tsb->as", da, s)})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("shape", [(3, 1, 5), (1, 5), (4, 1, 0)])
+def test_an_inner_size_of_one_is_a_product_like_any_other(dtype, shape):
+    rng, memory = np.random.default_rng(0), Buffers()
+    W, s = normal(rng, dtype, 4, 1), normal(rng, dtype, *shape)
+    out = np.full((*shape[:-2], 4, shape[-1]), 7, dtype)
+    memory.empty((*shape[:-2], 2, shape[-1]), dtype)[...] = np.nan  # what is there before must not matter
+    products.multiply(W, s, out, memory)
+    np.testing.assert_allclose(out, W * s, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1000, 150), (1009, 131), (150, 1000), (16, 8192)])
+def test_many_steps_get_transposed_weights_of_their_own_and_few_a_view(rows, columns):
+    W = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    copied, view = products.transposed(W, 16, Buffers()), products.transposed(W, 15, Buffers())
+    np.testing.assert_array_equal(copied, W.T)
+    assert copied.flags.c_contiguous and not np.shares_memory(copied, W)
+    assert np.shares_memory(view, W) and view.shape == W.T.shape
+    assert np.shares_memory(products.transposed(W[:10, :10], 1000, Buffers()), W)  # small: a view as well
+
+
+@pytest.mark.parametrize("steps", [1, 3, 32])
+def test_steps_side_by_side_are_two_views_of_memory_with_room_between_the_rows(steps):
+    columns, by_step = products.side_by_side(5, steps, 4, np.float32, Buffers())
+    by_step[...] = np.arange(5 * steps * 4).reshape(5, steps, 4)
+    np.testing.assert_array_equal(columns, np.arange(5 * steps * 4).reshape(5, -1))
+    assert columns.strides == (4 * (steps * 4 + products.GAP), 4)
 
 
 # Blocks of steps are a matter of speed alone
