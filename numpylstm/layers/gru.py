@@ -283,16 +283,17 @@ class GRU(RecurrentLayer):
 
             by_x = Gradient(da[:, : 3 * H], self._buffers)
             by_h = Gradient(da[:, H:] if self.reset_after else da[:, H : 3 * H], self._buffers)
+            by_n = Gradient(da_n, self._buffers)
             input.products_backward(by_x, part, W_x, dW_x, dx)
-            rows = by_h.da.shape[1]
-            self.grads["W_h"][:rows] += by_h.by_weights(seen[part, 1:])
+            dW = by_h.by_weights(seen[part])  # rows r, z, q, or r, z; what met the 1 is the bias
+            rows = len(dW)
+            self.grads["W_h"][:rows] += dW[:, 1:]
             if not self.reset_after:
-                self.grads["W_h"][rows:] += Gradient(da_n, self._buffers).by_weights(q)
+                self.grads["W_h"][rows:] += by_n.by_weights(q)
             if self.bias:
-                db = by_x.by_bias()
-                db = np.concatenate([db[H:], db[:H]])
-                self.grads["b_x"] += db
-                self.grads["b_h"] += by_h.by_bias() if self.reset_after else db
+                db_x = np.concatenate([dW[: 2 * H, 0], by_n.by_bias()])
+                self.grads["b_x"] += db_x
+                self.grads["b_h"] += dW[:, 0] if self.reset_after else db_x
 
         self.grads["W_x"][: 2 * H] += dW_x[H:]
         self.grads["W_x"][2 * H :] += dW_x[:H]

@@ -168,14 +168,19 @@ class Input:
 
     def _add_by_class(self, da: np.ndarray, classes: np.ndarray, dW_x: np.ndarray) -> None:
         """Adds each of the n B columns of da (n, A, B) to the column of dW_x (A, D) that its class names."""
-        from scipy.sparse import csr_array
-
         n, A, B = da.shape
         examples = self.buffers.empty((n, B, A), da.dtype)
         for start in range(0, A, 64):  # so many at a time that what is read and written stays near
             part = slice(start, start + 64)
             np.copyto(examples[:, :, part], da[:, part].transpose(0, 2, 1))
-        # A sparse matrix of ones is how SciPy sums up the rows of each class.
-        ones, ends = np.ones(n * B, da.dtype), np.arange(n * B + 1)
-        one_hot = csr_array((ones, classes, ends), shape=(n * B, dW_x.shape[1]))
-        dW_x += (one_hot.T @ examples.reshape(n * B, A)).T
+        order = np.argsort(classes, kind="stable")
+        ordered = self.buffers.empty((n * B, A), da.dtype)
+        np.take(examples.reshape(n * B, A), order, axis=0, out=ordered, mode="clip")
+        # Those of one class now lie one after the other, and are summed up in one call.
+        present, starts = np.unique(classes[order], return_index=True)
+        sums = self.buffers.empty((dW_x.shape[1], A), da.dtype)
+        sums[...] = 0
+        bounds = [*starts.tolist(), n * B]
+        for index, number in enumerate(present.tolist()):
+            np.add.reduce(ordered[bounds[index] : bounds[index + 1]], axis=0, out=sums[number])
+        dW_x += sums.T
