@@ -142,14 +142,15 @@ class Input:
         T, B, size = len(self.x), self.x.shape[-1], block_steps(self.x.shape[-1])
         for start in range(0, T, size):
             block = self.x[start : start + size]
-            columns, p = side_by_side(len(W_x), len(block), B, W_x.dtype, self.buffers)
             if self.is_classes:
+                p = self.buffers.empty((len(W_x), len(block), B), W_x.dtype)
                 # mode="clip" writes straight into `out`; the classes have been checked.
-                np.take(W_x, block.ravel(), axis=1, out=columns, mode="clip")
+                np.take(W_x, block, axis=1, out=p, mode="clip")
             else:
+                columns, p = side_by_side(len(W_x), len(block), B, W_x.dtype, self.buffers)
                 multiply(W_x, rows_first(block, self.buffers), columns, self.buffers)
             if b is not None:
-                columns += b
+                p += b[:, :, None]
             yield from p.swapaxes(0, 1)
 
     def products_backward(

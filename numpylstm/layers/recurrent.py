@@ -224,8 +224,8 @@ class CellRunner:
         x, start, _ = cell._enter(x[:0], state, None)  # of x only shape and dtype matter yet
         self.cell, self.joined, self.dtype = cell, cell._joined(x), start[0].dtype
         W_x, b_x, W, *others = cell._weights(self.joined, self.dtype)
-        if x.shape[-1] == 1:  # for a single sequence it is quicker to add up columns
-            W_x, W = None if W_x is None else np.asfortranarray(W_x), np.asfortranarray(W)
+        if x.shape[-1] == 1 and W.size < 1 << 15:
+            W = np.asfortranarray(W)  # for a single sequence it is quicker to add up columns
         self.weights = W_x, b_x, W, *others
         seen, self.states, (self.views,), *_ = cell._memory(
             1, x.shape[-1], self.joined, self.dtype, in_place=True
