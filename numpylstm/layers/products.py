@@ -87,13 +87,15 @@ class Gradient:
 
     def by_weights(self, s: np.ndarray) -> np.ndarray:
         """Sum over t of da_t s_t^T: (A, S) for s (T, S, B)."""
-        S = s.shape[1]
-        if not self.large(S):
-            parts = (s[:, start:stop] for start, stop in pairwise(self._cuts(S)))
-            sums = [np.matmul(self.da, part.swapaxes(1, 2)).sum(axis=0) for part in parts]
-            return np.concatenate(sums, axis=1)
-        dW = self.buffers.empty((self.da.shape[1], s.shape[1]), np.result_type(self.da, s))
-        return np.matmul(self.columns(), rows_first(s, self.buffers).T, dW)
+        (n, A, _), S, dtype = self.da.shape, s.shape[1], np.result_type(self.da, s)
+        dW = self.buffers.empty((A, S), dtype)
+        if self.large(S):
+            return np.matmul(self.columns(), rows_first(s, self.buffers).T, dW)
+        for start, stop in pairwise(self._cuts(S)):
+            by_step = self.buffers.empty((n, A, stop - start), dtype)
+            np.matmul(self.da, s[:, start:stop].swapaxes(1, 2), by_step)
+            by_step.sum(axis=0, out=dW[:, start:stop])
+        return dW
 
     def _cuts(self, S: int) -> list[int]:
         """Where to cut S columns of a small product.
@@ -144,13 +146,14 @@ class Input:
             block = self.x[start : start + size]
             if self.is_classes:
                 p = self.buffers.empty((len(W_x), len(block), B), W_x.dtype)
+                columns = p.reshape(len(W_x), -1)
                 # mode="clip" writes straight into `out`; the classes have been checked.
-                np.take(W_x, block, axis=1, out=p, mode="clip")
+                np.take(W_x, block.ravel(), axis=1, out=columns, mode="clip")
             else:
                 columns, p = side_by_side(len(W_x), len(block), B, W_x.dtype, self.buffers)
                 multiply(W_x, rows_first(block, self.buffers), columns, self.buffers)
             if b is not None:
-                p += b[:, :, None]
+                columns += b
             yield from p.swapaxes(0, 1)
 
     def products_backward(
