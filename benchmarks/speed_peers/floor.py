@@ -23,19 +23,18 @@ COLUMNS = 1024  # how many columns such a product has at least
 Piece = Callable[[], object]
 
 
-def array(*shape: int) -> np.ndarray:
+def array(*shape: int, gap: int = 0) -> np.ndarray:
     *before, columns = shape
-    gap = GAP if columns % 256 == 0 else 0
     values = arrays(np.float32, (*before, columns + gap))[0][..., :columns]
     values[...] = np.random.default_rng(0).uniform(-0.1, 0.1, shape)
     return values
 
 
-def product(A: np.ndarray, B: np.ndarray) -> Piece:
+def product(A: np.ndarray, B: np.ndarray, gap: int = 0) -> Piece:
     if B.shape[1] == 1:
         A = np.asfortranarray(A)  # faster for a single column
-    out = array(len(A), B.shape[1])
-    return partial(A.dot, B, out) if out.flags.c_contiguous else partial(np.matmul, A, B, out=out)
+    out = array(len(A), B.shape[1], gap=gap)
+    return partial(np.matmul, A, B, out=out) if gap else partial(A.dot, B, out)  # which begins sooner
 
 
 def per_step(pieces: list[Piece], T: int) -> Piece:
@@ -59,7 +58,7 @@ def recurrent(
     pieces = []
     if not (narrow or gathered):
         steps = min(max(COLUMNS // B, 1), T)
-        pieces.append(per_step([product(array(G * H, D), array(D, steps * B))], -(-T // steps)))
+        pieces.append(per_step([product(array(G * H, D), array(D, steps * B, gap=GAP), GAP)], -(-T // steps)))
     F = D + H if narrow else H
     tanh = partial(np.tanh, passed, out=passed.copy())
     pieces.append(per_step([product(array(G * H, F), array(F, B)), tanh, multiply], T))
