@@ -177,6 +177,19 @@ def test_a_view_of_one_of_the_arrays_made_together_keeps_them_all():
     assert address in [members[0].ctypes.data for members in both]
 
 
+def test_what_somebody_holds_when_memory_is_made_does_not_count_as_nobody():
+    memory, debugger = Buffers(), []
+
+    def make():
+        (array,) = buffers.arrays(float, (5,))
+        debugger.append(array[1:])  # as a debugger does that has just walked through
+        return (array,)
+
+    view = memory.get("key", make)[0][2:]
+    debugger.clear()
+    assert not np.shares_memory(view, memory.get("key", make)[0])
+
+
 def test_no_more_sets_are_kept_than_the_limit_and_the_longest_unused_go_first():
     counted = Counted()
     keys = range(buffers.KEPT_SETS)

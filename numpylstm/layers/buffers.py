@@ -10,6 +10,7 @@ either. What somebody holds is never touched.
 import math
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable
 from itertools import accumulate
 from typing import Any
@@ -51,7 +52,8 @@ class _Set:
         self.nbytes = sum(owner.nbytes for owner in {id(owner): owner for owner in owners}.values())
         # A view that somebody makes of an array refers to the owner of its memory.
         self.watched = list({id(thing): thing for thing in found + owners}.values())
-        self.alone: list[int] = []
+        inside = references_inside(members)
+        self.own = [inside[id(thing)] for thing in self.watched]
 
     def references(self) -> list[int]:
         """How often anything refers to the tuple of members, to each array in it and to what owns its memory.
@@ -62,7 +64,35 @@ class _Set:
 
     def free(self) -> bool:
         """Whether nobody but the set itself refers to anything in it."""
-        return self.references() == self.alone
+        tuple_alone, array_alone = ALONE
+        return self.references() == [tuple_alone, *(array_alone + own for own in self.own)]
+
+
+def references_inside(members: tuple[Any, ...]) -> Counter[int]:
+    """How often things in `members` refer to one another, by id: by holding it, or as its views.
+
+    Not simply counted when all is new: a debugger that has just been there still holds what it has seen.
+    """
+    found: Counter[int] = Counter()
+    todo, seen = [members], set()
+    while todo:
+        thing: Any = todo.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, tuple | list):
+            found.update(map(id, thing))
+            todo += thing
+        elif isinstance(thing, np.ndarray):
+            found[id(thing.base)] += 1
+    return found
+
+
+ALONE = [0, 0]
+ALONE[:] = _Set((np.empty(0),)).references()
+ALONE[1] -= 1  # that it is a member
+"""What `references` says of the tuple, and of an array beyond its own references, where nobody else refers to
+them: the numbers differ between Python versions."""
 
 
 class Buffers:
@@ -84,7 +114,6 @@ class Buffers:
                     self._sets.append(self._sets.pop(index))  # the longest unused come first
                     return kept.members
             made = _Set(make())
-            made.alone = made.references()  # nobody else has seen it yet
             if made.nbytes <= KEPT_BYTES:
                 self._sets.append((key, made))
                 while len(self._sets) > KEPT_SETS or sum(kept.nbytes for _, kept in self._sets) > KEPT_BYTES:
