@@ -87,15 +87,13 @@ class Gradient:
 
     def by_weights(self, s: np.ndarray) -> np.ndarray:
         """Sum over t of da_t s_t^T: (A, S) for s (T, S, B)."""
-        (n, A, _), S, dtype = self.da.shape, s.shape[1], np.result_type(self.da, s)
-        dW = self.buffers.empty((A, S), dtype)
-        if self.large(S):
-            return np.matmul(self.columns(), rows_first(s, self.buffers).T, dW)
-        for start, stop in pairwise(self._cuts(S)):
-            by_step = self.buffers.empty((n, A, stop - start), dtype)
-            np.matmul(self.da, s[:, start:stop].swapaxes(1, 2), by_step)
-            by_step.sum(axis=0, out=dW[:, start:stop])
-        return dW
+        S = s.shape[1]
+        if not self.large(S):
+            parts = (s[:, start:stop] for start, stop in pairwise(self._cuts(S)))
+            sums = [np.matmul(self.da, part.swapaxes(1, 2)).sum(axis=0) for part in parts]
+            return np.concatenate(sums, axis=1)
+        dW = self.buffers.empty((self.da.shape[1], S), np.result_type(self.da, s))
+        return np.matmul(self.columns(), rows_first(s, self.buffers).T, dW)
 
     def _cuts(self, S: int) -> list[int]:
         """Where to cut S columns of a small product.
