@@ -317,7 +317,9 @@ def test_small_products_are_cut_without_loss_whatever_their_size(A, S, B, seed):
         cuts = gradient._cuts(S)
         got = gradient.by_weights(s)
     assert cuts[0] == 0 and cuts[-1] == S and sorted(set(cuts)) == cuts
-    assert all(stop - start <= max(S, 16) for start, stop in itertools.pairwise(cuts))
+    if B >= 64 and A <= 128:  # narrow enough for pieces that need no packing
+        widths = [stop - start for start, stop in itertools.pairwise(cuts)]
+        assert all(width <= 16 or A * width <= 1024 for width in widths)
     assert_close({"dW": got}, {"dW": np.einsum("tab,tsb->as", da, s)})
 
 

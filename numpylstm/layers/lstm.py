@@ -177,7 +177,9 @@ class LSTM(RecurrentLayer):
         def make() -> tuple[Any, ...]:
             u, v, tanh_c, masked_u = arrays(
                 dtype,
-                *((T + later, F + 1 + 3 * H, B), (T + later, 5 * H, B), (T, H, B)),
+                (T + later, F + 1 + 3 * H, B),
+                (T + later, 5 * H, B),
+                (T, H, B),
                 (T if masked else 0, F + 1 + H, B),
             )
             seen = masked_u if masked else u[:T, : F + 1 + H]

@@ -62,10 +62,16 @@ def transposed(W: np.ndarray, steps: int, buffers: Buffers) -> np.ndarray:
     """W^T, to be multiplied in many steps: a copy where that is faster than a walk along the columns of W."""
     if W.size < 1 << 17 or steps < 16:
         return W.T
-    W_T = buffers.empty(W.T.shape, W.dtype)
-    for start in range(0, len(W), 16):  # so many rows at a time that what is read and written stays near
-        np.copyto(W_T[:, start : start + 16], W[start : start + 16].T)
-    return W_T
+    return rows_as_columns(W, buffers)
+
+
+def rows_as_columns(a: np.ndarray, buffers: Buffers) -> np.ndarray:
+    """(..., A, B) -> (..., B, A), a copy."""
+    swapped = buffers.empty(a.swapaxes(-1, -2).shape, a.dtype)
+    for start in range(0, a.shape[-2], 16):  # so many rows at a time that what is read and written stays near
+        part = slice(start, start + 16)
+        np.copyto(swapped[..., part], a[..., part, :].swapaxes(-1, -2))
+    return swapped
 
 
 class Gradient:
@@ -171,10 +177,7 @@ class Input:
     def _add_by_class(self, da: np.ndarray, classes: np.ndarray, dW_x: np.ndarray) -> None:
         """Adds each of the n B columns of da (n, A, B) to the column of dW_x (A, D) that its class names."""
         n, A, B = da.shape
-        examples = self.buffers.empty((n, B, A), da.dtype)
-        for start in range(0, A, 64):  # so many at a time that what is read and written stays near
-            part = slice(start, start + 64)
-            np.copyto(examples[:, :, part], da[:, part].transpose(0, 2, 1))
+        examples = rows_as_columns(da, self.buffers)
         order = np.argsort(classes, kind="stable")
         ordered = self.buffers.empty((n * B, A), da.dtype)
         np.take(examples.reshape(n * B, A), order, axis=0, out=ordered, mode="clip")
